@@ -1,0 +1,56 @@
+//! A credential becomes an identity, or a reason why not. The only awaits of the request path begin here.
+
+mod master_key;
+mod virtual_key;
+
+pub use master_key::MasterKey;
+
+use crate::core::credential::Credential;
+use crate::core::decision::Outage;
+use crate::core::deny::DenyReason;
+use crate::core::identity::Identity;
+use crate::store::Store;
+
+/// Why there is no identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// The credential is nobody's.
+    Denied(DenyReason),
+    /// It could not be found out whose it is.
+    Outage(Outage),
+}
+
+impl From<DenyReason> for Failure {
+    fn from(reason: DenyReason) -> Self {
+        Self::Denied(reason)
+    }
+}
+
+impl From<Outage> for Failure {
+    fn from(outage: Outage) -> Self {
+        Self::Outage(outage)
+    }
+}
+
+/// Whom a credential may belong to.
+#[derive(Debug)]
+pub struct Authenticator {
+    /// The master key, when one is configured.
+    pub master_key: Option<MasterKey>,
+    /// Where virtual keys live.
+    pub store: Store,
+}
+
+impl Authenticator {
+    /// Finds the caller. The order is closed and ends in a refusal: nothing falls through to an empty
+    /// identity (S-179).
+    ///
+    /// # Errors
+    /// [`Failure::Denied`] when the credential is nobody's, [`Failure::Outage`] when that is not known.
+    pub async fn identify(&self, credential: &Credential) -> Result<Identity, Failure> {
+        if self.master_key.as_ref().is_some_and(|master_key| master_key.matches(credential)) {
+            return Ok(Identity::MasterKey);
+        }
+        virtual_key::identify(credential, &self.store).await
+    }
+}

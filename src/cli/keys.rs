@@ -1,0 +1,66 @@
+//! `tollgate keys hash` and `tollgate keys generate`.
+
+use std::io::{BufRead as _, IsTerminal as _, Read as _};
+
+use clap::Subcommand;
+use data_encoding::BASE64URL_NOPAD;
+use zeroize::Zeroizing;
+
+use super::Done;
+use crate::core::credential::{KeyHash, MAX_CREDENTIAL};
+
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Read keys from standard input, one a line, and print their hashes
+    ///
+    /// A key is never an argument, for other users of the machine can read those.
+    Hash,
+    /// Make a new key: print it and its hash
+    Generate,
+}
+
+impl Verb {
+    pub(super) fn run(self) -> Done {
+        match self {
+            Self::Hash => hash(),
+            Self::Generate => generate(),
+        }
+    }
+}
+
+fn hash() -> Done {
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        eprintln!("enter a key and press Return; end with Ctrl-D:");
+    }
+    let mut hashed = 0;
+    for line in std::io::BufReader::new(stdin.lock().take(64 << 20)).lines() {
+        let line = Zeroizing::new(line.map_err(|error| format!("cannot read standard input: {error}"))?);
+        let key = line.trim_end_matches('\r');
+        if key.is_empty() {
+            continue;
+        }
+        if !key.starts_with("sk-") || key.len() > MAX_CREDENTIAL || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err("a line is no virtual key; keys begin with `sk-` and hold no white space".to_owned());
+        }
+        println!("{}", KeyHash::of(key).to_hex());
+        hashed += 1;
+    }
+    if hashed == 0 {
+        Err("no key on standard input; try `printf 'sk-…' | tollgate keys hash`".to_owned())
+    } else {
+        Ok(())
+    }
+}
+
+/// `sk-` and 22 URL-safe characters, as LiteLLM makes them (LOOK-8), but of a full 128 bits and more: 32
+/// bytes, 43 characters.
+fn generate() -> Done {
+    let mut bytes = Zeroizing::new([0_u8; 32]);
+    getrandom::fill(bytes.as_mut()).map_err(|error| format!("no random bytes from the system: {error}"))?;
+    let key = Zeroizing::new(format!("sk-{}", BASE64URL_NOPAD.encode(bytes.as_ref())));
+    println!("key: {}", *key);
+    println!("key_hash: {}", KeyHash::of(&key).to_hex());
+    Ok(())
+}

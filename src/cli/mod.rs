@@ -1,0 +1,70 @@
+//! The command line: one file per verb.
+
+mod keys;
+mod serve;
+mod validate;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// External authorization for LLM backends behind Envoy.
+#[derive(Debug, Parser)]
+#[command(name = "tollgate", version, about, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Answer Envoy's checks
+    Serve {
+        /// The configuration file
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Check a configuration and everything it refers to, and exit
+    Validate {
+        /// The configuration file
+        file: PathBuf,
+    },
+    /// Make and hash virtual keys
+    Keys {
+        #[command(subcommand)]
+        verb: keys::Verb,
+    },
+    /// Print the JSON Schema of the configuration or of the key file
+    Schema {
+        /// Which schema
+        #[arg(value_enum, default_value = "config")]
+        document: validate::Document,
+    },
+}
+
+impl Cli {
+    /// Does what was asked. Problems go to standard error, one a line.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        let done = match self.verb {
+            Verb::Serve { config } => serve::run(config),
+            Verb::Validate { file } => validate::run(&file),
+            Verb::Keys { verb } => verb.run(),
+            Verb::Schema { document } => {
+                document.print();
+                Ok(())
+            }
+        };
+        match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(text) => {
+                eprintln!("{text}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+/// What a verb comes to: nothing more to say, or lines for standard error.
+type Done = Result<(), String>;

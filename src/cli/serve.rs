@@ -1,0 +1,60 @@
+//! `tollgate serve --config FILE`.
+
+use std::path::PathBuf;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::Done;
+use crate::app::App;
+use crate::config::load::{load, process_environment};
+use crate::telemetry;
+
+pub(super) fn run(config: PathBuf) -> Done {
+    forbid_core_dumps();
+    let loaded = load(&config, &process_environment);
+    let configuration = loaded.result.map_err(|problems| problems.to_string())?;
+    let log = telemetry::init(&configuration.settings.log).map_err(|error| format!("cannot log: {error}"))?;
+    let app = App::new(config, loaded.files, configuration).count_dropped_lines(log.dropped.clone());
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| format!("cannot start: {error}"))?;
+    let done = runtime.block_on(serve(app));
+    // Connections that outlived their time to drain are cut here.
+    runtime.shutdown_background();
+    done
+}
+
+async fn serve(app: App) -> Done {
+    let bound = app.bind().await.map_err(|error| error.to_string())?;
+    let shutdown = CancellationToken::new();
+    let signals = stop_on_signal(shutdown.clone()).map_err(|error| format!("cannot catch signals: {error}"))?;
+    tokio::spawn(signals);
+    tracing::info!(
+        grpc = bound.grpc_address(),
+        http = bound.http_address(),
+        version = env!("CARGO_PKG_VERSION"),
+        "listening"
+    );
+    bound.run(shutdown).await.map_err(|error| format!("the service failed: {error}"))?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn stop_on_signal(shutdown: CancellationToken) -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        shutdown.cancel();
+    })
+}
+
+/// A core file would hold the keys of the moment (S-240). Where the system refuses, the service is no
+/// worse off than before.
+fn forbid_core_dumps() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).ok();
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).ok();
+}

@@ -1,0 +1,36 @@
+//! `tollgate validate FILE` and `tollgate schema`.
+
+use std::path::Path;
+
+use clap::ValueEnum;
+
+use super::Done;
+use crate::config::load::{load, process_environment};
+use crate::config::raw::{RawConfig, RawKeyFile};
+use crate::config::schema::schema;
+
+pub(super) fn run(file: &Path) -> Done {
+    let configuration = load(file, &process_environment).result.map_err(|problems| problems.to_string())?;
+    let keys = configuration.snapshot.authenticator.store.len();
+    println!("{}: sound ({keys} keys, version {})", file.display(), configuration.snapshot.version);
+    Ok(())
+}
+
+/// Documents with a schema.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Document {
+    /// The configuration.
+    Config,
+    /// The file of keys.
+    Keys,
+}
+
+impl Document {
+    pub(super) fn print(self) {
+        let schema = match self {
+            Self::Config => schema::<RawConfig>(),
+            Self::Keys => schema::<RawKeyFile>(),
+        };
+        println!("{schema:#}");
+    }
+}

@@ -1,0 +1,201 @@
+//! What was written becomes what will run. Every problem is reported at once.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::load::{Configuration, Reader, Settings};
+use super::problem::Problems;
+use super::raw::{RawConfig, RawHeaders, RawKeyFile, RawKeys, RawLimits, RawListen, RawRoutes, RawUpstreamCredential};
+use super::{keys, secret};
+use crate::authn::{Authenticator, MasterKey};
+use crate::core::extract::CREDENTIAL_HEADERS;
+use crate::core::header::{HeaderName, HeaderValue};
+use crate::core::mutate::HeaderPolicy;
+use crate::core::path::Target;
+use crate::core::route::RouteTable;
+use crate::engine::Snapshot;
+use crate::store::{FileStore, Store};
+
+/// Where problems of one file go.
+struct Section<'a, 'r> {
+    file: &'a Path,
+    reader: &'a mut Reader<'r>,
+    problems: &'a mut Problems,
+}
+
+impl Section<'_, '_> {
+    fn problem(&mut self, place: &str, text: impl Into<String>) {
+        self.problems.add(self.file, place, text);
+    }
+
+    fn secret(&mut self, place: &str, written: &str) -> Option<crate::core::credential::Secret> {
+        let directory = self.file.parent().unwrap_or(Path::new(""));
+        match secret::resolve(written, directory, self.reader.environment, &mut self.reader.files) {
+            Ok(secret) => Some(secret),
+            Err(text) => {
+                self.problem(place, text);
+                None
+            }
+        }
+    }
+}
+
+/// Compiles a configuration. `None` when that failed, with the reasons in `problems`.
+pub(super) fn configuration(
+    file: &Path,
+    raw: RawConfig,
+    reader: &mut Reader<'_>,
+    problems: &mut Problems,
+) -> Option<Configuration> {
+    let mut section = Section { file, reader, problems };
+    check_listen(&raw.listen, &mut section);
+    check_limits(&raw.limits, &mut section);
+    let headers = headers(&raw.headers, &mut section);
+    let routes = routes(raw.routes, &mut section);
+    let authenticator = authenticator(raw.master_key.as_deref(), raw.keys.as_ref(), &mut section);
+    let version = section.reader.version();
+    let snapshot = Arc::new(Snapshot { version, authenticator: authenticator?, routes: routes?, headers: headers? });
+    Some(Configuration { snapshot, settings: Settings { listen: raw.listen, log: raw.log, limits: raw.limits } })
+}
+
+/// Somebody must be able to come in: without a master key and without keys every request would be refused,
+/// and an open door is not offered (LiteLLM LOOK-4, SEC-39).
+fn authenticator(
+    master_key: Option<&str>,
+    keys: Option<&RawKeys>,
+    section: &mut Section<'_, '_>,
+) -> Option<Authenticator> {
+    if master_key.is_none() && keys.is_none() {
+        section.problem("", "nobody could get in: set `master_key`, or `keys.file`, or both");
+        return None;
+    }
+    // Both are compiled before either failure ends this, so that both are reported.
+    let master = master_key.map(|written| compile_master_key(written, section));
+    let known = master.as_ref().and_then(Option::as_ref);
+    let store = keys.map_or_else(|| Some(FileStore::default()), |keys| key_file(keys, known, section));
+    let master_key = match master {
+        Some(compiled) => Some(compiled?),
+        None => None,
+    };
+    Some(Authenticator { master_key, store: Store::File(store?) })
+}
+
+fn compile_master_key(written: &str, section: &mut Section<'_, '_>) -> Option<MasterKey> {
+    let secret = section.secret("master_key", written)?;
+    MasterKey::new(&secret).map_err(|error| section.problem("master_key", error.to_string())).ok()
+}
+
+fn key_file(keys: &RawKeys, master_key: Option<&MasterKey>, section: &mut Section<'_, '_>) -> Option<FileStore> {
+    let file = section.file.parent().unwrap_or(Path::new("")).join(&keys.file);
+    let raw: RawKeyFile = section.reader.parse(&file, section.problems)?;
+    keys::compile(&file, &raw, master_key, section.problems)
+}
+
+fn headers(raw: &RawHeaders, section: &mut Section<'_, '_>) -> Option<HeaderPolicy> {
+    let credential = match &raw.upstream_credential {
+        Some(credential) => Some(upstream_credential(credential, section)?),
+        None => None,
+    };
+    let owned = credential.as_ref().is_some_and(|(name, _)| name.as_str().starts_with(&raw.prefix));
+    if owned {
+        section.problem(
+            "headers.upstream_credential.header",
+            "it begins with `headers.prefix`, which is for identity headers",
+        );
+    }
+    let policy = HeaderPolicy::new(&raw.prefix, raw.keep_credential, credential);
+    if policy.is_none() {
+        section.problem(
+            "headers.prefix",
+            "it must be lower-case letters, digits and single `-`, end in `-`, and not be the beginning of a common or credential header; `x-auth-` is the default",
+        );
+    }
+    policy.filter(|_| !owned)
+}
+
+fn upstream_credential(
+    raw: &RawUpstreamCredential,
+    section: &mut Section<'_, '_>,
+) -> Option<(HeaderName, HeaderValue)> {
+    let secret = section.secret("headers.upstream_credential.secret", &raw.secret)?;
+    let name = HeaderName::new(raw.header.clone());
+    if name.is_none() {
+        section.problem(
+            "headers.upstream_credential.header",
+            format!("it is no header that can be set; usual ones are `{}`", CREDENTIAL_HEADERS.join("`, `")),
+        );
+    }
+    let value = HeaderValue::credential(&raw.scheme, &secret);
+    if value.is_none() {
+        section.problem(
+            "headers.upstream_credential.secret",
+            "the secret holds a character other than visible ASCII, or the scheme is no token",
+        );
+    }
+    Some((name?, value?))
+}
+
+fn routes(raw: RawRoutes, section: &mut Section<'_, '_>) -> Option<RouteTable> {
+    let mut sound = true;
+    for (index, path) in raw.public.iter().enumerate() {
+        let canonical = !path.contains('*')
+            && Target::parse(path, "").is_ok_and(|target| target.path == path.as_str() && target.query.is_none());
+        if !canonical {
+            section.problem(
+                &format!("routes.public[{index}]"),
+                "it must be one exact path without query, wildcard or percent-encoding, such as `/health/liveliness`",
+            );
+            sound = false;
+        } else if RouteTable::new(Vec::new(), String::new()).find(path).is_some() {
+            section.problem(
+                &format!("routes.public[{index}]"),
+                "it is a route of the model API and would be open to everybody; remove it",
+            );
+            sound = false;
+        }
+    }
+    let root = raw.root_path.as_str();
+    let usable =
+        root.is_empty() || (!root.ends_with('/') && Target::parse(root, "").is_ok_and(|target| target.path == root));
+    if !usable {
+        section.problem("routes.root_path", "it must be a path without trailing slash, such as `/genai`");
+    }
+    (sound && usable).then(|| RouteTable::new(raw.public, raw.root_path))
+}
+
+fn check_limits(limits: &RawLimits, section: &mut Section<'_, '_>) {
+    let bounds = [
+        ("limits.concurrent_checks", limits.concurrent_checks as u64, 1, 100_000),
+        ("limits.max_body_bytes", limits.max_body_bytes as u64, 1024, 1 << 30),
+        ("limits.shutdown_grace_seconds", limits.shutdown_grace_seconds, 1, 3600),
+    ];
+    for (place, value, least, most) in bounds {
+        if !(least..=most).contains(&value) {
+            section.problem(place, format!("it must be between {least} and {most}"));
+        }
+    }
+}
+
+fn check_listen(listen: &RawListen, section: &mut Section<'_, '_>) {
+    if let Some(path) = listen.grpc.strip_prefix("unix://") {
+        if !path.starts_with('/') {
+            section.problem("listen.grpc", "a socket path is absolute: `unix:///run/tollgate.sock`");
+        }
+    } else {
+        check_address("listen.grpc", &listen.grpc, listen.allow_remote, section);
+    }
+    check_address("listen.http", &listen.http, listen.allow_remote, section);
+}
+
+/// Whoever reaches a port speaks to it as Envoy would (S-067), so loopback is the rule.
+fn check_address(place: &str, address: &str, allow_remote: bool, section: &mut Section<'_, '_>) {
+    match address.parse::<SocketAddr>() {
+        Err(_) => section.problem(place, "it must be an IP address and a port, such as `127.0.0.1:9191`"),
+        Ok(address) if !address.ip().is_loopback() && !allow_remote => section.problem(
+            place,
+            "the address is reachable from other machines; bind loopback or a Unix socket, or set `listen.allow_remote: true` behind mTLS or a network policy",
+        ),
+        Ok(_) => {}
+    }
+}

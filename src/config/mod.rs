@@ -1,0 +1,11 @@
+//! From files to one [`Snapshot`](crate::engine::Snapshot): what was written, and what will run.
+
+pub mod compile;
+pub mod keys;
+pub mod live;
+pub mod load;
+pub mod problem;
+pub mod raw;
+pub mod schema;
+pub mod secret;
+pub mod watch;

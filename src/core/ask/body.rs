@@ -1,0 +1,243 @@
+//! A JSON body, scanned without building a tree. It must have exactly one reading.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+
+use super::complete;
+use crate::core::deny::DenyReason;
+use crate::core::request::{Fidelity, HeaderView, RequestView};
+
+/// What the top level of a body says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct BodyFacts {
+    /// `model`, as text; the elements of a list joined with commas.
+    pub(super) model: Option<String>,
+}
+
+/// Scans the body. Without one, `required` decides whether that is a refusal.
+pub(super) fn read(view: &RequestView<'_>, required: bool) -> Result<BodyFacts, DenyReason> {
+    let Some((bytes, fidelity)) = complete(&view.body)? else {
+        return if required { Err(DenyReason::BodyMissing) } else { Ok(BodyFacts::default()) };
+    };
+    if !is_plain_json(&view.headers) {
+        return Err(DenyReason::BodyMalformed);
+    }
+    scan(bytes, fidelity)
+}
+
+/// Whether the headers leave the body a JSON text in UTF-8, to every reader. LiteLLM reads everything
+/// but forms as JSON, so that is what is judged as JSON here; a form type would hide the members (BD6).
+fn is_plain_json(headers: &HeaderView<'_>) -> bool {
+    let text =
+        |name| headers.all(name).map(|value| String::from_utf8_lossy(value).to_ascii_lowercase()).collect::<Vec<_>>();
+    let encodings = text("content-encoding");
+    let types = text("content-type");
+    let identity = encodings.iter().all(|encoding| matches!(encoding.trim(), "" | "identity"));
+    let json = types.iter().all(|kind| {
+        let charset = kind.split(';').skip(1).filter_map(|parameter| parameter.trim().strip_prefix("charset="));
+        let form = kind.contains("form-urlencoded") || kind.contains("multipart/");
+        !form && charset.into_iter().all(|charset| matches!(charset.trim_matches('"'), "utf-8" | "utf8" | "us-ascii"))
+    });
+    identity && json && types.len() <= 1
+}
+
+fn scan(bytes: &[u8], fidelity: Fidelity) -> Result<BodyFacts, DenyReason> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let scan = TopLevel { fidelity };
+    let (facts, wrong_type) = deserializer.deserialize_map(scan).map_err(|_| DenyReason::BodyMalformed)?;
+    deserializer.end().map_err(|_| DenyReason::BodyMalformed)?;
+    if wrong_type {
+        return Err(DenyReason::ModelMalformed);
+    }
+    let garbled = facts.model.as_deref().is_some_and(|model| is_garbled(model, fidelity));
+    if garbled { Err(DenyReason::BodyMalformed) } else { Ok(facts) }
+}
+
+/// Whether `!` may stand for a byte that was not UTF-8: then this is not the text the upstream reads.
+fn is_garbled(text: &str, fidelity: Fidelity) -> bool {
+    fidelity == Fidelity::Lossy && text.contains('!')
+}
+
+/// Reads the members of the body's object, refusing a name that comes twice (S-150): readers differ in
+/// whether the first or the last wins.
+struct TopLevel {
+    fidelity: Fidelity,
+}
+
+impl<'de> Visitor<'de> for TopLevel {
+    /// The facts, and whether `model` was of a wrong type.
+    type Value = (BodyFacts, bool);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut facts = BodyFacts::default();
+        let mut wrong_type = false;
+        let mut seen = HashSet::new();
+        while let Some(name) = map.next_key_seed(Name)? {
+            if name == "model" {
+                match map.next_value_seed(Model)? {
+                    Ok(model) => facts.model = model,
+                    Err(WrongType) => wrong_type = true,
+                }
+            } else {
+                map.next_value_seed(Skip)?;
+            }
+            if is_garbled(&name, self.fidelity) || !seen.insert(name) {
+                return Err(A::Error::custom("ambiguous member"));
+            }
+        }
+        Ok((facts, wrong_type))
+    }
+}
+
+/// A member name with its escapes resolved, borrowed where it has none.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a member name")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(name))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(name.to_owned()))
+    }
+}
+
+/// `model` was a number, a boolean, an object, or a list that holds one.
+struct WrongType;
+
+/// The value of `model`: a text, a list of texts (all must be granted, LiteLLM MSRC-1), or null.
+struct Model;
+
+impl<'de> DeserializeSeed<'de> for Model {
+    type Value = Result<Option<String>, WrongType>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Model {
+    type Value = Result<Option<String>, WrongType>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a model name")
+    }
+
+    fn visit_str<E>(self, model: &str) -> Result<Self::Value, E> {
+        Ok(Ok(Some(model.to_owned())))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Ok(None))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut models = Ok(Vec::new());
+        while let Some(element) = seq.next_element_seed(Model)? {
+            match (&mut models, element) {
+                (Ok(models), Ok(Some(model))) => models.push(model),
+                _ => models = Err(WrongType),
+            }
+        }
+        Ok(models.map(|models: Vec<String>| Some(models.join(","))))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        Skip.visit_map(map)?;
+        Ok(Err(WrongType))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(Err(WrongType))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(Err(WrongType))
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(Err(WrongType))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(Err(WrongType))
+    }
+}
+
+/// Reads a value and forgets it. Unlike `IgnoredAny`, which `serde_json` skips over without descending,
+/// this checks every text for UTF-8 and the depth against the parser's limit of 128.
+#[derive(Clone, Copy)]
+struct Skip;
+
+impl<'de> DeserializeSeed<'de> for Skip {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Skip {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while map.next_key_seed(self)?.is_some() {
+            map.next_value_seed(self)?;
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element_seed(self)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+}

@@ -1,0 +1,101 @@
+//! What does the request name? Every source the upstream may use; two that disagree are refused (SEC-1).
+
+mod body;
+
+use percent_encoding::percent_decode_str;
+
+use crate::core::deny::DenyReason;
+use crate::core::request::{BodyView, RequestView};
+use crate::core::route::Match;
+use crate::core::route::catalogue::ModelRule;
+
+/// Longest model name, in bytes.
+pub const MAX_MODEL: usize = 256;
+
+/// What a request names.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// The model as the upstream will read it, white space at the ends removed. It can be a list with
+    /// commas, as LiteLLM understands it (SEC-36).
+    pub model: Option<String>,
+}
+
+impl Ask {
+    /// The single models of [`Self::model`]: all of them must be granted.
+    pub fn models(&self) -> impl Iterator<Item = &str> {
+        self.model.iter().flat_map(|model| model.split(',')).map(str::trim).filter(|model| !model.is_empty())
+    }
+}
+
+/// Reads what the request names.
+///
+/// # Errors
+/// A `Body*` or `Model*` reason when the request cannot be read in exactly one way.
+pub fn read(view: &RequestView<'_>, query: Option<&str>, found: &Match<'_>) -> Result<Ask, DenyReason> {
+    let rule = found.route.model;
+    if rule == ModelRule::Never {
+        return Ok(Ask::default());
+    }
+    let mut model = Single::default();
+    model.add(found.param("model"))?;
+    for value in query_values(query, "model") {
+        model.add(Some(&value?))?;
+    }
+    for value in view.headers.all("x-litellm-model") {
+        model.add(Some(std::str::from_utf8(value).map_err(|_| DenyReason::ModelMalformed)?))?;
+    }
+    if rule != ModelRule::PathOnly {
+        let facts = body::read(view, matches!(rule, ModelRule::Body | ModelRule::OptionalBody))?;
+        model.add(facts.model.as_deref())?;
+    }
+    Ok(Ask { model: model.0 })
+}
+
+/// The one value all sources agree on.
+#[derive(Default)]
+struct Single(Option<String>);
+
+impl Single {
+    fn add(&mut self, source: Option<&str>) -> Result<(), DenyReason> {
+        let Some(text) = source.map(str::trim).filter(|text| !text.is_empty()) else {
+            return Ok(());
+        };
+        if text.len() > MAX_MODEL || text.chars().any(char::is_control) {
+            return Err(DenyReason::ModelMalformed);
+        }
+        match &self.0 {
+            None => self.0 = Some(text.to_owned()),
+            Some(known) if known == text => {}
+            Some(_) => return Err(DenyReason::ModelAmbiguous),
+        }
+        Ok(())
+    }
+}
+
+/// Every value of a query parameter, decoded once. `+` is a space, as every form decoder reads it.
+fn query_values<'a>(query: Option<&'a str>, name: &'a str) -> impl Iterator<Item = Result<String, DenyReason>> + 'a {
+    let decode = |text: &str| {
+        let text = text.replace('+', " ");
+        percent_decode_str(&text)
+            .decode_utf8()
+            .map(std::borrow::Cow::into_owned)
+            .map_err(|_| DenyReason::ModelMalformed)
+    };
+    query.unwrap_or_default().split(['&', ';']).filter_map(move |pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        // A name that cannot be decoded is not `model` to anybody.
+        (decode(key).ok()? == name).then(|| decode(value))
+    })
+}
+
+/// Whether the body can be judged at all.
+fn complete<'a>(body: &BodyView<'a>) -> Result<Option<(&'a [u8], crate::core::request::Fidelity)>, DenyReason> {
+    match *body {
+        BodyView::Truncated => Err(DenyReason::BodyTruncated),
+        BodyView::NotSent | BodyView::Complete { bytes: [], .. } => Ok(None),
+        BodyView::Complete { bytes, fidelity } => Ok(Some((bytes, fidelity))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

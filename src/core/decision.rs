@@ -1,0 +1,38 @@
+//! The verdict on one request.
+
+use crate::core::deny::DenyReason;
+use crate::core::mutate::Mutations;
+
+/// What to do with the request. There is no fourth word, and none of these is a default.
+#[derive(Debug)]
+pub enum Decision {
+    /// Forward it, changed like this.
+    Allow(Box<Mutations>),
+    /// Refuse it: a successful answer about the caller.
+    Deny(DenyReason),
+    /// Could not find out. Goes out as an error of the RPC, so that the proxy fails closed.
+    Indeterminate(Outage),
+}
+
+/// What could not be asked. Never a property of the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Outage {
+    /// The check came without the HTTP request it is about.
+    RequestMissing,
+    /// The service is at its limit of concurrent checks.
+    Overloaded,
+    /// A fault of our own was caught.
+    Internal,
+}
+
+impl Outage {
+    /// Stable label for logs and metrics.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::RequestMissing => "request_missing",
+            Self::Overloaded => "overloaded",
+            Self::Internal => "internal",
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Why not: the one table from reason to wire.
+//!
+//! A [`DenyReason`] is a decision about the caller. "Could not find out" is an
+//! [`Outage`](crate::core::decision::Outage) and never in this table.
+
+/// Why a request was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DenyReason {
+    /// The request target is ambiguous or malformed.
+    PathMalformed,
+    /// No route expects this method.
+    MethodNotAllowed,
+    /// No credential in any place that is read.
+    CredentialMissing,
+    /// A credential that cannot be one, or a repeated header.
+    CredentialMalformed,
+    /// Two different credentials in one request.
+    CredentialConflict,
+    /// Not of the form `sk-…`.
+    CredentialNotAKey,
+    /// No such key.
+    CredentialUnknown,
+    /// The key is blocked.
+    KeyBlocked,
+    /// The key has expired.
+    KeyExpired,
+    /// The key's owner was deactivated.
+    UserInactive,
+    /// The path is no route of the catalogue.
+    RouteUnknown,
+    /// The key's `allowed_routes` do not cover the route.
+    RouteNotAllowed,
+    /// The key's team is blocked.
+    TeamBlocked,
+    /// The route names a model in its body, and the proxy sent none.
+    BodyMissing,
+    /// The body is larger than what the proxy buffers.
+    BodyTruncated,
+    /// The body is not one unambiguous JSON object, or it is encoded.
+    BodyMalformed,
+    /// The route needs a model and none is named.
+    ModelMissing,
+    /// The model's name is of the wrong type, too long, or holds control characters.
+    ModelMalformed,
+    /// Two sources name different models.
+    ModelAmbiguous,
+    /// The key's `models` do not cover the model.
+    KeyModelDenied,
+    /// The team's `models` do not cover the model.
+    TeamModelDenied,
+    /// The owner's `models` do not cover the model.
+    UserModelDenied,
+    /// The organisation's `models` do not cover the model.
+    OrganizationModelDenied,
+}
+
+/// How a reason goes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// Stable label for logs, metrics and documentation.
+    pub label: &'static str,
+    /// HTTP status.
+    pub status: u16,
+    /// `type` of the error body, from LiteLLM's vocabulary (ERR-9).
+    pub kind: &'static str,
+    /// Text for the caller. It never quotes the request, a key, a list or an internal.
+    pub message: &'static str,
+}
+
+impl DenyReason {
+    /// Every reason, for the guards that want all of them covered.
+    pub const ALL: [Self; 23] = [
+        Self::PathMalformed,
+        Self::MethodNotAllowed,
+        Self::CredentialMissing,
+        Self::CredentialMalformed,
+        Self::CredentialConflict,
+        Self::CredentialNotAKey,
+        Self::CredentialUnknown,
+        Self::KeyBlocked,
+        Self::KeyExpired,
+        Self::UserInactive,
+        Self::RouteUnknown,
+        Self::RouteNotAllowed,
+        Self::TeamBlocked,
+        Self::BodyMissing,
+        Self::BodyTruncated,
+        Self::BodyMalformed,
+        Self::ModelMissing,
+        Self::ModelMalformed,
+        Self::ModelAmbiguous,
+        Self::KeyModelDenied,
+        Self::TeamModelDenied,
+        Self::UserModelDenied,
+        Self::OrganizationModelDenied,
+    ];
+
+    /// The row of this reason. 401 is "who are you", 403 "you may not", 400, 405 and 413 "not like this".
+    #[rustfmt::skip]
+    #[must_use]
+    pub fn refusal(self) -> Refusal {
+        let (label, status, kind, message) = match self {
+            Self::PathMalformed => ("path_malformed", 400, "bad_request_error", "the request path is malformed or ambiguous"),
+            Self::MethodNotAllowed => ("method_not_allowed", 405, "bad_request_error", "the method is not allowed for this route"),
+            Self::CredentialMissing => ("credential_missing", 401, "auth_error", "no API key was sent; send `Authorization: Bearer sk-…` or `x-api-key: sk-…`"),
+            Self::CredentialMalformed => ("credential_malformed", 401, "auth_error", "the API key is malformed; send it once, as `Authorization: Bearer sk-…` or `x-api-key: sk-…`"),
+            Self::CredentialConflict => ("credential_conflict", 401, "auth_error", "the request carries different API keys; send one"),
+            Self::CredentialNotAKey => ("credential_not_a_key", 401, "auth_error", "the API key is not a virtual key; virtual keys begin with `sk-`"),
+            Self::CredentialUnknown => ("credential_unknown", 401, "token_not_found_in_db", "the API key is not valid"),
+            Self::KeyBlocked => ("key_blocked", 401, "auth_error", "the API key is blocked"),
+            Self::KeyExpired => ("key_expired", 401, "expired_key", "the API key has expired"),
+            Self::UserInactive => ("user_inactive", 401, "auth_error", "the owner of the API key is deactivated"),
+            Self::RouteUnknown => ("route_unknown", 403, "auth_error", "this route is not open to this API key"),
+            Self::RouteNotAllowed => ("route_not_allowed", 403, "auth_error", "this route is not open to this API key"),
+            Self::TeamBlocked => ("team_blocked", 403, "auth_error", "the team of the API key is blocked"),
+            Self::BodyMissing => ("body_missing", 400, "invalid_request_error", "this route needs a JSON body"),
+            Self::BodyTruncated => ("body_truncated", 413, "invalid_request_error", "the request body is too large to be checked"),
+            Self::BodyMalformed => ("body_malformed", 400, "invalid_request_error", "the request body is not one unambiguous JSON object; send it uncompressed, as `application/json`"),
+            Self::ModelMissing => ("model_missing", 400, "invalid_request_error", "the request names no model"),
+            Self::ModelMalformed => ("model_malformed", 400, "invalid_request_error", "the model name is not a valid text"),
+            Self::ModelAmbiguous => ("model_ambiguous", 400, "invalid_request_error", "the request names different models in different places"),
+            Self::KeyModelDenied => ("key_model_denied", 403, "key_model_access_denied", "the API key may not use this model"),
+            Self::TeamModelDenied => ("team_model_denied", 403, "team_model_access_denied", "the team of the API key may not use this model"),
+            Self::UserModelDenied => ("user_model_denied", 403, "user_model_access_denied", "the owner of the API key may not use this model"),
+            Self::OrganizationModelDenied => ("org_model_denied", 403, "org_model_access_denied", "the organization of the API key may not use this model"),
+        };
+        Refusal { label, status, kind, message }
+    }
+
+    /// The member of the request the refusal is about, as OpenAI's `param`.
+    #[must_use]
+    pub fn param(self) -> Option<&'static str> {
+        let kind = self.refusal().kind;
+        let model = kind.ends_with("_model_access_denied")
+            || matches!(self, Self::ModelMissing | Self::ModelMalformed | Self::ModelAmbiguous);
+        model.then_some("model")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn labels_are_unique_and_policy_is_never_a_server_error() {
+        let labels: HashSet<_> = DenyReason::ALL.iter().map(|reason| reason.refusal().label).collect();
+        assert_eq!(labels.len(), DenyReason::ALL.len());
+        for reason in DenyReason::ALL {
+            assert!((400..500).contains(&reason.refusal().status), "{reason:?}");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Header names and values that are safe to hand to Envoy, by construction.
+//!
+//! Envoy obeys `:path`, `:method` and `host` from an authorization server, desynchronises on
+//! `content-length`, ignores `raw_value`, and answers 500 to a control byte in a value. None of that
+//! can be said with these types (S-061, S-063, S-064, S-243).
+
+use std::borrow::Cow;
+use std::fmt;
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use crate::core::credential::Secret;
+
+/// Longest value sent, in bytes after encoding. Longer values are not sent at all: a value cut short
+/// could name somebody else.
+pub const MAX_VALUE: usize = 256;
+
+/// Percent-encoded in values: controls, everything beyond ASCII, and what a reader of lists, of
+/// quoted strings, or of our own encoding would take for syntax.
+const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b',').add(b'"').add(b'\\');
+
+/// A lower-case header name that an authorization server may set or remove.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HeaderName(Cow<'static, str>);
+
+impl HeaderName {
+    /// `None` for pseudo-headers, framing and hop-by-hop headers, and anything that is no token
+    /// (RFC 9110 §5.6.2).
+    pub fn new(name: impl Into<Cow<'static, str>>) -> Option<Self> {
+        let mut name = name.into();
+        if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            name = Cow::Owned(name.to_ascii_lowercase());
+        }
+        let token = !name.is_empty() && name.len() <= MAX_VALUE && name.bytes().all(is_token_byte);
+        (token && !FORBIDDEN.contains(&name.as_ref())).then_some(Self(name))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for HeaderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Names that steer the connection, not the request.
+const FORBIDDEN: &[&str] = &[
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "upgrade",
+    "http2-settings",
+];
+
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// A header value of visible ASCII, not empty, bounded.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HeaderValue {
+    text: String,
+    sensitive: bool,
+}
+
+impl HeaderValue {
+    /// Encodes any text: bytes outside visible ASCII, and `%`, `,`, `"`, `\` and space, become `%XX`.
+    /// `None` when nothing is left to send or the result is longer than [`MAX_VALUE`].
+    #[must_use]
+    pub fn encode(text: &str) -> Option<Self> {
+        if text.is_empty() || text.len() > MAX_VALUE {
+            return None;
+        }
+        let text: String = utf8_percent_encode(text, ENCODED).collect();
+        (text.len() <= MAX_VALUE).then_some(Self { text, sensitive: false })
+    }
+
+    /// A credential for the upstream: `scheme`, a space and the secret, or the bare secret. `None`
+    /// when it holds a byte that no credential has.
+    #[must_use]
+    pub fn credential(scheme: &str, secret: &Secret) -> Option<Self> {
+        let secret = secret.expose();
+        let printable = !secret.is_empty() && secret.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
+        let text = if scheme.is_empty() { secret.to_owned() } else { format!("{scheme} {secret}") };
+        (printable && scheme.bytes().all(is_token_byte)).then_some(Self { text, sensitive: true })
+    }
+
+    /// The bytes to send.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Debug for HeaderValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.sensitive { f.write_str("HeaderValue(…)") } else { write!(f, "HeaderValue({})", self.text) }
+    }
+}
+
+/// Folds a header name the way a careless upstream might: lower case, `_` and `.` read as `-`, runs of
+/// `-` as one. Two names that fold alike are look-alikes (S-042).
+#[must_use]
+pub fn fold(name: &str) -> String {
+    let mut folded = String::with_capacity(name.len());
+    for c in name.chars() {
+        let c = if matches!(c, '_' | '.') { '-' } else { c.to_ascii_lowercase() };
+        if c != '-' || !folded.ends_with('-') {
+            folded.push(c);
+        }
+    }
+    folded
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn steering_headers_cannot_be_named_s061() {
+        for name in
+            [":path", ":method", "host", "Host", "content-length", "transfer-encoding", "upgrade", "", "a b", "x\r\n"]
+        {
+            assert_eq!(HeaderName::new(name), None, "{name}");
+        }
+        assert_eq!(HeaderName::new("X-Auth-User-Id").unwrap().as_str(), "x-auth-user-id");
+    }
+
+    #[test]
+    fn a_bad_claim_is_no_outage_s243() {
+        let encoded = |text: &str| HeaderValue::encode(text).map(|value| value.as_str().to_owned());
+        assert_eq!(encoded("a\r\nb: c").unwrap(), "a%0D%0Ab:%20c");
+        assert_eq!(encoded("Zoë, 100%").unwrap(), "Zo%C3%AB%2C%20100%25");
+        assert_eq!(encoded(""), None, "S-064");
+        assert_eq!(encoded(&"x".repeat(257)), None);
+        assert_eq!(encoded(&"é".repeat(100)), None, "600 bytes once encoded");
+    }
+
+    #[test]
+    fn look_alikes_fold_together_s042() {
+        for name in ["x_auth_user_id", "X-Auth-User_Id", "x.auth.user.id", "x-auth--user-id", "x_auth-user.id"] {
+            assert_eq!(fold(name), "x-auth-user-id", "{name}");
+        }
+    }
+
+    #[test]
+    fn an_upstream_credential_is_not_shown() {
+        let value = HeaderValue::credential("Bearer", &Secret::new("sk-canary")).unwrap();
+        assert_eq!((value.as_str(), format!("{value:?}").as_str()), ("Bearer sk-canary", "HeaderValue(…)"));
+        assert_eq!(HeaderValue::credential("Bearer", &Secret::new("a\nb")), None);
+    }
+
+    proptest! {
+        #[test]
+        fn every_value_is_visible_ascii_and_decodes_to_its_text(text in "\\PC{1,40}|[\\x00-\\x7f]{1,40}") {
+            if let Some(value) = HeaderValue::encode(&text) {
+                prop_assert!(value.as_str().bytes().all(|byte| (0x21..=0x7e).contains(&byte)));
+                let decoded = percent_encoding::percent_decode_str(value.as_str()).decode_utf8().unwrap();
+                prop_assert_eq!(decoded, text);
+            }
+        }
+
+        #[test]
+        fn folding_is_idempotent(name in "[a-zA-Z_.-]{0,20}") {
+            prop_assert_eq!(fold(&fold(&name)), fold(&name));
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! An allow-list of models, compiled once (LiteLLM MODEL-1 … MODEL-9).
+
+use std::collections::HashSet;
+
+use crate::core::glob::Glob;
+
+/// The models somebody may name. An empty list does not restrict (MODEL-5).
+#[derive(Debug, Clone, Default)]
+pub struct ModelList {
+    restricted: bool,
+    everything: bool,
+    all_team_models: bool,
+    exact: HashSet<Box<str>>,
+    globs: Vec<Glob>,
+}
+
+impl ModelList {
+    /// Compiles LiteLLM's `models`. `*` and `all-proxy-models` grant every model, `all-team-models`
+    /// defers to the team, `no-default-models` grants nothing; everything else is a name or a glob.
+    pub fn compile<'a>(entries: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut list = Self::default();
+        for entry in entries {
+            list.restricted = true;
+            match (entry, Glob::parse(entry)) {
+                ("*" | "all-proxy-models", _) => list.everything = true,
+                ("all-team-models", _) => list.all_team_models = true,
+                // The sentinel is no model: a caller who sends the word is not granted it (S-167).
+                ("no-default-models", _) => {}
+                (_, Some(glob)) => list.globs.push(glob),
+                (name, None) => {
+                    list.exact.insert(name.into());
+                }
+            }
+        }
+        list
+    }
+
+    /// Whether the list leaves every model open.
+    #[must_use]
+    pub fn is_unrestricted(&self) -> bool {
+        !self.restricted || self.everything
+    }
+
+    /// Whether the list says "what the team may", which only a key's list can (MODEL-7).
+    #[must_use]
+    pub fn defers_to_team(&self) -> bool {
+        self.all_team_models && !self.everything
+    }
+
+    /// Whether `model` is granted by this list alone.
+    #[must_use]
+    pub fn grants(&self, model: &str) -> bool {
+        self.is_unrestricted() || self.exact.contains(model) || self.globs.iter().any(|glob| glob.matches(model))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grants(list: &[&str], model: &str) -> bool {
+        ModelList::compile(list.iter().copied()).grants(model)
+    }
+
+    #[test]
+    fn follows_the_model_vectors() {
+        assert!(grants(&[], "gpt-4o"), "A01");
+        assert!(grants(&["gpt-4o"], "gpt-4o"), "A02");
+        assert!(!grants(&["gpt-4o"], "gpt-4o-mini"), "A03");
+        assert!(grants(&["*"], "gpt-4o"), "A04");
+        assert!(grants(&["all-proxy-models"], "not-on-proxy"), "A05");
+        assert!(grants(&["openai/*"], "openai/gpt-4o"), "A06");
+        assert!(!grants(&["gpt.4o*"], "gptX4o-mini"), "A12: the dot is a dot");
+        assert!(!grants(&["no-default-models"], "gpt-4o"), "A18");
+        assert!(!grants(&["GPT-4o"], "gpt-4o"), "A19");
+        for sentinel in ["all-team-models", "no-default-models", "all-proxy-models"] {
+            assert!(!grants(&["gpt-4o", "all-team-models", "no-default-models"], sentinel), "S-167: {sentinel}");
+        }
+    }
+
+    #[test]
+    fn one_word_defers_to_the_team() {
+        let list = ModelList::compile(["all-team-models"]);
+        assert!(list.defers_to_team() && !list.is_unrestricted() && !list.grants("gpt-4o"));
+    }
+}

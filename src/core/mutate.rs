@@ -1,0 +1,176 @@
+//! What should the upstream see? An identity becomes headers to set and headers to remove.
+
+use std::collections::BTreeMap;
+
+use crate::core::extract::CREDENTIAL_HEADERS;
+use crate::core::header::{HeaderName, HeaderValue, fold};
+use crate::core::identity::Identity;
+use crate::core::request::RequestView;
+
+/// The identity headers, without their prefix (LiteLLM ID-4).
+pub const IDENTITY_HEADERS: [&str; 11] = [
+    "method",
+    "key-hash",
+    "key-alias",
+    "user-id",
+    "user-email",
+    "role",
+    "team-id",
+    "team-alias",
+    "org-id",
+    "org-alias",
+    "model",
+];
+
+/// Headers about the proxy's own work that only the proxy may say (S-028, S-047, S-054).
+const PROXY_HEADERS: &[&str] = &[
+    "x-envoy-auth-partial-body",
+    "x-envoy-auth-failure-mode-allowed",
+    "x-envoy-auth-headers-to-remove",
+    "x-envoy-original-path",
+    "x-envoy-original-host",
+    "x-envoy-internal",
+];
+
+/// Changes to an allowed request. A name is set or removed, never both: Envoy removes last, so a name
+/// in both lists would leave the upstream without an identity (S-065).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mutations {
+    set: BTreeMap<HeaderName, HeaderValue>,
+    remove: Vec<HeaderName>,
+}
+
+impl Mutations {
+    /// Headers to overwrite, in order of their names.
+    pub fn set(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        self.set.iter()
+    }
+
+    /// Headers to remove. Disjoint from [`Self::set`].
+    #[must_use]
+    pub fn remove(&self) -> &[HeaderName] {
+        &self.remove
+    }
+}
+
+/// Which headers this deployment owns.
+#[derive(Debug, Clone)]
+pub struct HeaderPolicy {
+    /// Prefix of every identity header, lower-case, with its final `-`.
+    prefix: String,
+    /// The prefix as [`fold`] leaves it.
+    folded_prefix: String,
+    /// Leave the caller's credential for an upstream that checks it again, such as LiteLLM.
+    keep_credential: bool,
+    /// The upstream's own credential.
+    upstream_credential: Option<(HeaderName, HeaderValue)>,
+}
+
+impl HeaderPolicy {
+    /// `None` when the prefix is not a lower-case token ending in `-`, or would swallow a header that
+    /// is not an identity header.
+    #[must_use]
+    pub fn new(
+        prefix: &str,
+        keep_credential: bool,
+        upstream_credential: Option<(HeaderName, HeaderValue)>,
+    ) -> Option<Self> {
+        let folded_prefix = fold(prefix);
+        let token = prefix.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        let swallows = |name: &&str| fold(name).starts_with(&folded_prefix);
+        let innocent = CREDENTIAL_HEADERS.iter().chain(PROXY_HEADERS).chain(COMMON_HEADERS).all(|name| !swallows(name));
+        let usable = token && prefix.len() >= 3 && prefix.ends_with('-') && folded_prefix == prefix && innocent;
+        usable.then(|| Self { prefix: prefix.to_owned(), folded_prefix, keep_credential, upstream_credential })
+    }
+
+    /// The changes for a request of this caller.
+    ///
+    /// `credential_headers` are the headers whose credential was accepted; `model` is the one model the
+    /// request was judged by.
+    #[must_use]
+    pub fn mutations(
+        &self,
+        identity: &Identity,
+        model: Option<&str>,
+        credential_headers: &[&'static str],
+        view: &RequestView<'_>,
+    ) -> Mutations {
+        let mut set = self.identity_headers(identity, model);
+        set.extend(self.upstream_credential.clone());
+        let kept = |name: &str| self.keep_credential && credential_headers.contains(&name);
+        let owned = IDENTITY_HEADERS.iter().map(|suffix| format!("{}{suffix}", self.prefix));
+        let named =
+            CREDENTIAL_HEADERS.iter().filter(|name| !kept(name)).chain(PROXY_HEADERS).map(|&name| name.to_owned());
+        let spoofed = view.headers.names().filter(|name| self.is_trusted(name) && !kept(name)).map(str::to_owned);
+        let mut remove: Vec<_> = owned
+            .chain(named)
+            .chain(spoofed)
+            .filter_map(HeaderName::new)
+            .filter(|name| !set.contains_key(name))
+            .collect();
+        remove.sort_unstable();
+        remove.dedup();
+        Mutations { set, remove }
+    }
+
+    /// Whether an upstream might believe a header of this name to come from us, in any spelling.
+    fn is_trusted(&self, name: &str) -> bool {
+        let folded = fold(name);
+        let stem = self.folded_prefix.trim_end_matches('-');
+        folded.strip_prefix(stem).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+            || CREDENTIAL_HEADERS.contains(&folded.as_str())
+            || PROXY_HEADERS.contains(&folded.as_str())
+    }
+
+    fn identity_headers(&self, identity: &Identity, model: Option<&str>) -> BTreeMap<HeaderName, HeaderValue> {
+        let key_hash = identity.key_hash();
+        let user = identity.user();
+        let team = identity.team();
+        let organization = identity.organization();
+        let values = [
+            ("method", Some(identity.method())),
+            ("key-hash", key_hash.as_deref()),
+            ("key-alias", identity.key().and_then(|key| key.alias.as_deref())),
+            ("user-id", identity.user_id()),
+            ("user-email", user.and_then(|user| user.email.as_deref())),
+            ("role", identity.role().map(crate::core::record::Role::as_str)),
+            ("team-id", team.map(|team| team.id.as_str())),
+            ("team-alias", team.and_then(|team| team.alias.as_deref())),
+            ("org-id", organization.map(|organization| organization.id.as_str())),
+            ("org-alias", organization.and_then(|organization| organization.alias.as_deref())),
+            ("model", model),
+        ];
+        values
+            .into_iter()
+            .filter_map(|(suffix, value)| {
+                Some((HeaderName::new(format!("{}{suffix}", self.prefix))?, HeaderValue::encode(value?)?))
+            })
+            .collect()
+    }
+}
+
+/// Headers a prefix must not swallow.
+const COMMON_HEADERS: &[&str] = &[
+    "accept",
+    "accept-encoding",
+    "content-type",
+    "content-encoding",
+    "cookie",
+    "traceparent",
+    "tracestate",
+    "user-agent",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-forwarded-host",
+    "x-real-ip",
+    "x-request-id",
+    "anthropic-version",
+    "anthropic-beta",
+    "openai-organization",
+    "openai-project",
+    "openai-beta",
+    "idempotency-key",
+];
+
+#[cfg(test)]
+mod tests;

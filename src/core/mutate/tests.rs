@@ -1,0 +1,105 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::core::credential::Secret;
+use crate::core::request::{BodyView, Fidelity, HeaderView};
+
+fn view<'a>(names: &[&'a str]) -> RequestView<'a> {
+    let entries = names.iter().map(|name| (*name, b"root".as_slice())).collect();
+    RequestView {
+        id: "",
+        method: "GET",
+        target: "/",
+        headers: HeaderView::new(entries, Fidelity::Exact),
+        body: BodyView::NotSent,
+    }
+}
+
+fn policy() -> HeaderPolicy {
+    HeaderPolicy::new("x-auth-", false, None).unwrap()
+}
+
+fn removed(mutations: &Mutations) -> Vec<&str> {
+    mutations.remove().iter().map(HeaderName::as_str).collect()
+}
+
+#[test]
+fn a_header_without_a_value_is_removed_s041_s064() {
+    let mutations = policy().mutations(&Identity::MasterKey, None, &[], &view(&["x-auth-team-id"]));
+    let set: Vec<_> = mutations.set().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(
+        set,
+        [
+            ("x-auth-key-hash", "litellm_proxy_master_key"),
+            ("x-auth-method", "master_key"),
+            ("x-auth-role", "proxy_admin"),
+            ("x-auth-user-id", "default_user_id"),
+        ]
+    );
+    for name in ["x-auth-team-id", "x-auth-org-id", "x-auth-model"] {
+        assert!(removed(&mutations).contains(&name), "{name}");
+    }
+}
+
+#[test]
+fn look_alikes_are_removed_by_their_own_spelling_s042() {
+    let spoofed = ["x_auth_user_id", "x.auth.role", "x-auth--team-id", "x_auth-method", "x-auth-unheard-of", "x-auth"];
+    let mutations = policy().mutations(&Identity::Anonymous, None, &[], &view(&spoofed));
+    for name in spoofed {
+        assert!(removed(&mutations).contains(&name), "{name}");
+    }
+    let innocent = policy().mutations(&Identity::Anonymous, None, &[], &view(&["x-author", "x-request-id"]));
+    assert!(!removed(&innocent).iter().any(|name| ["x-author", "x-request-id"].contains(name)));
+}
+
+#[test]
+fn credentials_go_unless_they_are_kept_s242() {
+    let request = view(&["authorization", "x-api-key", "x_api_key"]);
+    let mutations = policy().mutations(&Identity::MasterKey, None, &["authorization"], &request);
+    for name in ["authorization", "x-api-key", "x_api_key", "api-key"] {
+        assert!(removed(&mutations).contains(&name), "{name}");
+    }
+    let keep = HeaderPolicy::new("x-auth-", true, None).unwrap();
+    let mutations = keep.mutations(&Identity::MasterKey, None, &["authorization"], &request);
+    assert!(!removed(&mutations).contains(&"authorization"));
+    assert!(removed(&mutations).contains(&"x-api-key"), "only the accepted one is kept");
+}
+
+#[test]
+fn the_upstream_credential_replaces_the_callers() {
+    let name = HeaderName::new("authorization").unwrap();
+    let value = HeaderValue::credential("Bearer", &Secret::new("upstream")).unwrap();
+    let policy = HeaderPolicy::new("x-auth-", false, Some((name.clone(), value.clone()))).unwrap();
+    let mutations = policy.mutations(&Identity::MasterKey, None, &["authorization"], &view(&["authorization"]));
+    assert!(mutations.set().any(|header| header == (&name, &value)));
+    assert!(!removed(&mutations).contains(&"authorization"));
+}
+
+#[test]
+fn a_prefix_that_swallows_other_headers_is_refused() {
+    for prefix in ["", "x-", "x-api-", "x-request-", "x-envoy-", "X-Auth-", "x-auth", "x_auth-", "x--auth-", "auth or-"]
+    {
+        assert!(HeaderPolicy::new(prefix, false, None).is_none(), "{prefix:?}");
+    }
+    assert!(HeaderPolicy::new("x-litellm-", false, None).is_none(), "it would swallow x-litellm-api-key");
+}
+
+proptest! {
+    #[test]
+    fn set_and_remove_never_meet_and_no_trusted_header_survives_s065(
+        names in proptest::collection::vec("x[-_.]{1,2}auth[-_.]{1,2}(user|key|role|team)[-_.]?(id|hash|x)?|[a-z-]{1,12}", 0..8),
+        keep in any::<bool>(),
+        model in proptest::option::of("\\PC{0,20}"),
+    ) {
+        let policy = HeaderPolicy::new("x-auth-", keep, None).unwrap();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        let mutations = policy.mutations(&Identity::MasterKey, model.as_deref(), &["x-api-key"], &view(&names));
+        for (name, _) in mutations.set() {
+            prop_assert!(!mutations.remove().contains(name));
+        }
+        for name in names.iter().filter(|name| fold(name).starts_with("x-auth-")) {
+            let name = HeaderName::new((*name).to_owned()).unwrap();
+            prop_assert!(mutations.remove().contains(&name) || mutations.set().any(|(set, _)| *set == name));
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! May they? One file per subject; [`CHECKS`] is the policy, top to bottom.
+//!
+//! Authenticate fully first, then the route, then the rest: a caller with an expired key learns nothing
+//! but that the key has expired.
+
+mod key_state;
+mod model;
+mod route;
+mod team;
+
+use jiff::Timestamp;
+
+use crate::core::ask::Ask;
+use crate::core::deny::DenyReason;
+use crate::core::identity::Identity;
+use crate::core::record::Role;
+use crate::core::route::{Match, Method};
+
+/// All a check may look at.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// Who is asking.
+    pub identity: &'a Identity,
+    /// The canonical path.
+    pub path: &'a str,
+    /// The method.
+    pub method: Method,
+    /// The route, if the path is one of the catalogue.
+    pub found: Option<&'a Match<'a>>,
+    /// What the request names, or why that cannot be told.
+    pub ask: &'a Result<Ask, DenyReason>,
+    /// The time of the decision.
+    pub now: Timestamp,
+}
+
+impl Facts<'_> {
+    /// Whether the caller administers the proxy.
+    fn is_proxy_admin(&self) -> bool {
+        self.identity.role() == Some(Role::ProxyAdmin)
+    }
+}
+
+/// One rule.
+#[derive(Debug)]
+pub struct Check {
+    /// Stable name for `explain` and the documentation.
+    pub name: &'static str,
+    /// The rule: nothing to object, or why not.
+    pub run: fn(&Facts<'_>) -> Result<(), DenyReason>,
+}
+
+/// The rules in the order they are asked. The first objection decides.
+pub const CHECKS: &[Check] = &[
+    Check { name: "key_blocked", run: key_state::not_blocked },
+    Check { name: "key_expired", run: key_state::not_expired },
+    Check { name: "user_active", run: key_state::user_active },
+    Check { name: "route_known", run: route::known },
+    Check { name: "route_method", run: route::method },
+    Check { name: "key_routes", run: route::allowed_by_key },
+    Check { name: "team_blocked", run: team::not_blocked },
+    Check { name: "request_readable", run: model::readable },
+    Check { name: "model_named", run: model::named },
+    Check { name: "key_models", run: model::granted_by_key },
+    Check { name: "team_models", run: model::granted_by_team },
+    Check { name: "user_models", run: model::granted_by_user },
+    Check { name: "org_models", run: model::granted_by_organization },
+];
+
+/// Asks every rule in order.
+///
+/// # Errors
+/// The first objection.
+pub fn judge(facts: &Facts<'_>) -> Result<(), DenyReason> {
+    CHECKS.iter().try_for_each(|check| (check.run)(facts))
+}

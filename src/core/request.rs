@@ -1,0 +1,72 @@
+//! One HTTP request as the rules see it: borrowed from the wire message, no Envoy types.
+
+/// The request under judgement.
+#[derive(Debug, Clone)]
+pub struct RequestView<'a> {
+    /// The proxy's request id, already reduced to safe characters; empty when there is none.
+    pub id: &'a str,
+    /// The method as sent. Methods are case-sensitive (RFC 9110 §9.1).
+    pub method: &'a str,
+    /// The request target as it will be forwarded: path and query, not decoded.
+    pub target: &'a str,
+    /// All request headers.
+    pub headers: HeaderView<'a>,
+    /// What is known of the body.
+    pub body: BodyView<'a>,
+}
+
+/// The body, or why it cannot be judged.
+#[derive(Debug, Clone, Copy)]
+pub enum BodyView<'a> {
+    /// The proxy sent no body with the check: there is none, or buffering is off.
+    NotSent,
+    /// Every byte that will be forwarded.
+    Complete {
+        /// The bytes.
+        bytes: &'a [u8],
+        /// How far the bytes can be trusted to be those on the wire.
+        fidelity: Fidelity,
+    },
+    /// The proxy cut the body off. A stump never authorises (S-048, S-049).
+    Truncated,
+}
+
+/// Whether text handed over by the proxy is byte-exact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fidelity {
+    /// The bytes on the wire.
+    Exact,
+    /// Envoy's string mode: every byte that is not UTF-8 was replaced by `!`.
+    Lossy,
+}
+
+/// Request headers in wire order, duplicates kept where the proxy keeps them.
+#[derive(Debug, Clone)]
+pub struct HeaderView<'a> {
+    entries: Vec<(&'a str, &'a [u8])>,
+    fidelity: Fidelity,
+}
+
+impl<'a> HeaderView<'a> {
+    /// Takes the headers as they came. Names are matched without regard to ASCII case.
+    #[must_use]
+    pub fn new(entries: Vec<(&'a str, &'a [u8])>, fidelity: Fidelity) -> Self {
+        Self { entries, fidelity }
+    }
+
+    /// Whether values are byte-exact.
+    #[must_use]
+    pub fn fidelity(&self) -> Fidelity {
+        self.fidelity
+    }
+
+    /// Every value of the header `name`, in order.
+    pub fn all<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'a [u8]> + 's {
+        self.entries.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
+    }
+
+    /// Every header name, in order, repeated where the header is.
+    pub fn names(&self) -> impl Iterator<Item = &'a str> + '_ {
+        self.entries.iter().map(|(name, _)| *name)
+    }
+}

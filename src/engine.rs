@@ -1,0 +1,106 @@
+//! The journey of one request, top to bottom.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::authn::{Authenticator, Failure};
+use crate::core::ask::{self, Ask};
+use crate::core::decision::Decision;
+use crate::core::deny::DenyReason;
+use crate::core::extract;
+use crate::core::identity::Identity;
+use crate::core::mutate::HeaderPolicy;
+use crate::core::path::Target;
+use crate::core::policy::{self, Facts};
+use crate::core::request::RequestView;
+use crate::core::route::{Method, RouteTable};
+
+/// Everything a decision needs, compiled from one configuration, complete and immutable.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Names this configuration in logs and metadata.
+    pub version: String,
+    /// Who may come in.
+    pub authenticator: Authenticator,
+    /// What there is to ask for.
+    pub routes: RouteTable,
+    /// What the upstream sees.
+    pub headers: HeaderPolicy,
+}
+
+/// The decision, with the evidence it rests on.
+#[derive(Debug)]
+pub struct Verdict {
+    /// What to do.
+    pub decision: Decision,
+    /// What was known when it was made.
+    pub evidence: Evidence,
+}
+
+/// What a decision log line and the upstream's metadata are made of. Filled step by step: a refusal
+/// shows how far the request came.
+#[derive(Debug, Default)]
+pub struct Evidence {
+    /// The route's stable id; `public` on a public path, `unknown` beyond the catalogue, empty before.
+    pub route: &'static str,
+    /// Methods the route is defined for.
+    pub methods: &'static [Method],
+    /// Who asked.
+    pub identity: Option<Identity>,
+    /// The model the request was judged by.
+    pub model: Option<String>,
+}
+
+/// Judges one request by one snapshot. `now` is read once, by the caller.
+pub async fn judge(snapshot: &Arc<Snapshot>, view: &RequestView<'_>, now: Timestamp) -> Verdict {
+    let mut evidence = Evidence::default();
+    let decision = match journey(snapshot, view, now, &mut evidence).await {
+        Ok(decision) => decision,
+        Err(Failure::Denied(reason)) => Decision::Deny(reason),
+        Err(Failure::Outage(outage)) => Decision::Indeterminate(outage),
+    };
+    Verdict { decision, evidence }
+}
+
+async fn journey(
+    snapshot: &Snapshot,
+    view: &RequestView<'_>,
+    now: Timestamp,
+    evidence: &mut Evidence,
+) -> Result<Decision, Failure> {
+    let target = Target::parse(view.target, snapshot.routes.root_path()).map_err(|_| DenyReason::PathMalformed)?;
+    let method = Method::parse(view.method).ok_or(DenyReason::MethodNotAllowed);
+    if snapshot.routes.is_public(&target.path) {
+        evidence.route = "public";
+        evidence.methods = PUBLIC_METHODS;
+        return Ok(public(snapshot, view, method?)?);
+    }
+    let found = snapshot.routes.find(&target.path);
+    evidence.route = found.as_ref().map_or("unknown", |found| found.route.id);
+    evidence.methods = found.as_ref().map_or(&[], |found| found.route.methods);
+    let method = method?;
+
+    let credential = extract::credential(&view.headers)?;
+    let identity = snapshot.authenticator.identify(&credential).await?;
+    let identity = evidence.identity.insert(identity);
+
+    let ask = found.as_ref().map_or(Ok(Ask::default()), |found| ask::read(view, target.query, found));
+    evidence.model = ask.as_ref().ok().and_then(|ask| ask.model.clone());
+    policy::judge(&Facts { identity, path: &target.path, method, found: found.as_ref(), ask: &ask, now })?;
+
+    let model = evidence.model.as_deref();
+    Ok(Decision::Allow(Box::new(snapshot.headers.mutations(identity, model, &credential.headers, view))))
+}
+
+/// What anybody may do to a public path.
+const PUBLIC_METHODS: &[Method] = &[Method::Get, Method::Head, Method::Options, Method::Post];
+
+/// A public path is open to everybody, and nobody is somebody on it: the presented credential is not
+/// looked at, and claimed identities are stripped all the same (S-043).
+fn public(snapshot: &Snapshot, view: &RequestView<'_>, method: Method) -> Result<Decision, DenyReason> {
+    if !PUBLIC_METHODS.contains(&method) {
+        return Err(DenyReason::MethodNotAllowed);
+    }
+    Ok(Decision::Allow(Box::new(snapshot.headers.mutations(&Identity::Anonymous, None, &[], view))))
+}

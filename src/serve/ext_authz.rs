@@ -1,0 +1,156 @@
+//! `envoy.service.auth.v3.Authorization/Check`: Envoy's message in, Envoy's message out.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
+use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
+use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
+use futures_util::FutureExt as _;
+use tokio::sync::Semaphore;
+use tonic::{Request, Response, Status};
+
+use super::{encode, metadata, refuse};
+use crate::config::live::Live;
+use crate::core::decision::{Decision, Outage};
+use crate::core::request::{BodyView, Fidelity, HeaderView, RequestView};
+use crate::core::route::dialect::Dialect;
+use crate::engine::{self, Evidence, Snapshot, Verdict};
+use crate::metrics::Metrics;
+use crate::telemetry;
+
+/// The authorization service.
+#[derive(Debug)]
+pub struct ExtAuthz {
+    live: Arc<Live>,
+    metrics: Arc<Metrics>,
+    slots: Semaphore,
+}
+
+impl ExtAuthz {
+    /// A service that decides at most `concurrent_checks` at a time and refuses more as an error.
+    #[must_use]
+    pub fn new(live: Arc<Live>, metrics: Arc<Metrics>, concurrent_checks: usize) -> Self {
+        Self { live, metrics, slots: Semaphore::new(concurrent_checks) }
+    }
+
+    async fn decide(&self, snapshot: &Arc<Snapshot>, http: Option<&HttpRequest>) -> Verdict {
+        let Ok(_slot) = self.slots.try_acquire() else {
+            return unknown(Outage::Overloaded);
+        };
+        let Some(http) = http else {
+            return unknown(Outage::RequestMissing);
+        };
+        let view = view(http);
+        let judged = AssertUnwindSafe(engine::judge(snapshot, &view, telemetry::now())).catch_unwind().await;
+        judged.unwrap_or_else(|_| {
+            // One request fails; the process, and every other request, goes on (S-252).
+            self.metrics.panics.inc();
+            unknown(Outage::Internal)
+        })
+    }
+}
+
+#[tonic::async_trait]
+impl Authorization for ExtAuthz {
+    async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
+        let start = Instant::now();
+        let _in_flight = InFlight::enter(&self.metrics);
+        let http = request.into_inner().attributes.and_then(|attributes| attributes.request?.http);
+        let snapshot = self.live.snapshot();
+        let verdict = self.decide(&snapshot, http.as_ref()).await;
+        let id = http.as_ref().map_or("", request_id);
+        let answer = answer(&verdict, &snapshot.version, id, http.as_ref());
+        let took = start.elapsed();
+        let (decision, reason) = telemetry::labels(&verdict.decision);
+        self.metrics.decided(decision, reason, verdict.evidence.route, took);
+        telemetry::log_decision(&verdict, id, &snapshot.version, took);
+        answer.map(Response::new)
+    }
+}
+
+/// A check that is being decided, counted until it ends in whatever way, cancellation included.
+struct InFlight<'a>(&'a Metrics);
+
+impl<'a> InFlight<'a> {
+    fn enter(metrics: &'a Metrics) -> Self {
+        metrics.in_flight.inc();
+        Self(metrics)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.dec();
+    }
+}
+
+fn unknown(outage: Outage) -> Verdict {
+    Verdict { decision: Decision::Indeterminate(outage), evidence: Evidence::default() }
+}
+
+/// A refusal is a successful answer; not knowing is an error, which Envoy answers with `status_on_error`.
+fn answer(verdict: &Verdict, version: &str, id: &str, http: Option<&HttpRequest>) -> Result<CheckResponse, Status> {
+    let metadata = metadata::of(verdict, version, id);
+    match &verdict.decision {
+        Decision::Allow(mutations) => Ok(encode::allow(mutations, metadata)),
+        Decision::Deny(reason) => {
+            let dialect = Dialect::of(http.map_or("", |http| &http.path));
+            Ok(encode::deny(refuse::render(*reason, dialect, id, verdict.evidence.methods), metadata))
+        }
+        Decision::Indeterminate(Outage::Overloaded) => Err(Status::resource_exhausted("too many checks at one time")),
+        Decision::Indeterminate(Outage::RequestMissing) => {
+            Err(Status::invalid_argument("the check carries no HTTP request"))
+        }
+        Decision::Indeterminate(Outage::Internal) => Err(Status::internal("the check could not be decided")),
+    }
+}
+
+/// Borrows our view from Envoy's message.
+fn view(http: &HttpRequest) -> RequestView<'_> {
+    let headers = headers(http);
+    let body = body(http, &headers);
+    RequestView { id: request_id(http), method: &http.method, target: &http.path, headers, body }
+}
+
+/// `header_map` keeps duplicates and bytes, but only with `encode_raw_headers`; `headers` has merged
+/// the ones and replaced the others.
+fn headers(http: &HttpRequest) -> HeaderView<'_> {
+    let Some(map) = &http.header_map else {
+        let entries = http.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        return HeaderView::new(entries.collect(), Fidelity::Lossy);
+    };
+    let entries = map.headers.iter().map(|header| {
+        let raw = header.raw_value.as_slice();
+        (header.key.as_str(), if raw.is_empty() { header.value.as_bytes() } else { raw })
+    });
+    HeaderView::new(entries.collect(), Fidelity::Exact)
+}
+
+/// Envoy says whether it buffered the body in `x-envoy-auth-partial-body`, which it takes from nobody
+/// else; without it, nothing was buffered (S-047). A length that disagrees with `content-length` is a
+/// stump as well.
+fn body<'a>(http: &'a HttpRequest, headers: &HeaderView<'a>) -> BodyView<'a> {
+    let mut marks = headers.all("x-envoy-auth-partial-body");
+    let bytes = if http.raw_body.is_empty() { http.body.as_bytes() } else { &http.raw_body };
+    let fidelity = if http.raw_body.is_empty() { Fidelity::Lossy } else { Fidelity::Exact };
+    match (marks.next(), marks.next()) {
+        (None, _) => BodyView::NotSent,
+        (Some(b"false"), None) if has_length(headers, bytes.len()) => BodyView::Complete { bytes, fidelity },
+        _ => BodyView::Truncated,
+    }
+}
+
+fn has_length(headers: &HeaderView<'_>, length: usize) -> bool {
+    headers.all("content-length").all(|value| std::str::from_utf8(value).is_ok_and(|text| text.parse() == Ok(length)))
+}
+
+/// Envoy's request id, which a client may have chosen: kept only when it is short and harmless.
+fn request_id(http: &HttpRequest) -> &str {
+    let raw = http.header_map.as_ref().and_then(|map| map.headers.iter().find(|header| header.key == "x-request-id"));
+    let raw = raw.and_then(|header| std::str::from_utf8(&header.raw_value).ok().filter(|id| !id.is_empty()));
+    let id = raw.or_else(|| http.headers.get("x-request-id").map(String::as_str)).unwrap_or_default();
+    let harmless = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+    if id.len() <= 128 && id.bytes().all(harmless) { id } else { "" }
+}

@@ -1,0 +1,41 @@
+//! Keys from `keys.yaml`: compiled at load, immutable, replaced as a whole with the configuration.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Directory;
+use crate::core::credential::KeyHash;
+use crate::core::decision::Outage;
+use crate::core::record::KeyRecord;
+
+/// All keys of a file. An empty store knows nobody.
+#[derive(Debug, Default)]
+pub struct FileStore {
+    keys: HashMap<KeyHash, Arc<KeyRecord>>,
+}
+
+impl FileStore {
+    /// Takes records whose hashes are distinct.
+    #[must_use]
+    pub fn new(records: impl IntoIterator<Item = KeyRecord>) -> Self {
+        Self { keys: records.into_iter().map(|record| (record.hash, Arc::new(record))).collect() }
+    }
+
+    /// How many keys there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+}
+
+impl Directory for FileStore {
+    async fn key(&self, hash: &KeyHash) -> Result<Option<Arc<KeyRecord>>, Outage> {
+        Ok(self.keys.get(hash).cloned())
+    }
+}

@@ -1,0 +1,48 @@
+//! Where keys, teams, users and organisations live. One file per store.
+
+mod file;
+
+use std::sync::Arc;
+
+pub use file::FileStore;
+
+use crate::core::credential::KeyHash;
+use crate::core::decision::Outage;
+use crate::core::record::KeyRecord;
+
+/// A place that knows keys.
+pub trait Directory {
+    /// The key with everything it points to. `Ok(None)`: there is no such key. `Err`: could not ask.
+    fn key(&self, hash: &KeyHash) -> impl Future<Output = Result<Option<Arc<KeyRecord>>, Outage>> + Send;
+}
+
+/// The store of a configuration.
+#[derive(Debug)]
+pub enum Store {
+    /// Keys listed in a file, all in memory.
+    File(FileStore),
+}
+
+impl Directory for Store {
+    async fn key(&self, hash: &KeyHash) -> Result<Option<Arc<KeyRecord>>, Outage> {
+        match self {
+            Self::File(store) => store.key(hash).await,
+        }
+    }
+}
+
+impl Store {
+    /// How many keys are held in memory.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::File(store) => store.len(),
+        }
+    }
+
+    /// Whether there is no key at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

@@ -1,0 +1,207 @@
+//! What a person reads when a configuration is wrong: every problem at once, with its place and remedy.
+
+use expect_test::{Expect, expect};
+use tollgate::config::load::load;
+
+use crate::harness::{Files, environment, hash};
+
+/// Checks the message for a configuration and key file, with the directory cut off.
+fn check(config: &str, keys: &str, expected: &Expect) {
+    let files = Files::new(config, keys);
+    let directory = format!("{}/", files.path("").to_string_lossy().trim_end_matches('/'));
+    let problems = load(&files.config(), &environment).result.unwrap_err();
+    let text = problems.to_string().replace(&directory, "");
+    assert!(!text.contains("sk-canary"), "a message quotes a secret: {text}");
+    expected.assert_eq(&format!("{text}\n"));
+}
+
+const KEYS: &str = "keys: { file: keys.yaml }\n";
+
+#[test]
+fn every_problem_is_reported_at_once() {
+    check(
+        "listen: { grpc: 0.0.0.0:9191, http: localhost, grcp: x }\nmaster_key: ${TOLLGATE_TEST_UNSET}\nlog: { format: xml, level: 3 }\nheaders: [prefix]\nlimits: { concurrent_checks: 0 }\nkeyz: {}\n",
+        "",
+        &expect![[r#"
+            tollgate.yaml: headers: this is a list; it must be a mapping
+            tollgate.yaml: limits.concurrent_checks: it must be at least 1
+            tollgate.yaml: listen: unknown field `grcp`; did you mean `grpc`?
+            tollgate.yaml: log.format: it must be one of `json`, `text`
+            tollgate.yaml: log.level: it must be one of `error`, `warn`, `info`, `debug`
+            tollgate.yaml: unknown field `keyz`; did you mean `keys`?
+        "#]],
+    );
+    check(
+        "listen: { grpc: 0.0.0.0:9191, http: localhost }\nmaster_key: ${TOLLGATE_TEST_UNSET}\nheaders: { prefix: x- }\nroutes: { public: ['/x/*', /v1/models], root_path: genai/ }\nlimits: { concurrent_checks: 0 }\nkeys: { file: missing.yaml }\n",
+        "",
+        &expect![[r#"
+            tollgate.yaml: listen.grpc: the address is reachable from other machines; bind loopback or a Unix socket, or set `listen.allow_remote: true` behind mTLS or a network policy
+            tollgate.yaml: listen.http: it must be an IP address and a port, such as `127.0.0.1:9191`
+            tollgate.yaml: limits.concurrent_checks: it must be between 1 and 100000
+            tollgate.yaml: headers.prefix: it must be lower-case letters, digits and single `-`, end in `-`, and not be the beginning of a common or credential header; `x-auth-` is the default
+            tollgate.yaml: routes.public[0]: it must be one exact path without query, wildcard or percent-encoding, such as `/health/liveliness`
+            tollgate.yaml: routes.public[1]: it is a route of the model API and would be open to everybody; remove it
+            tollgate.yaml: routes.root_path: it must be a path without trailing slash, such as `/genai`
+            tollgate.yaml: master_key: the environment variable `TOLLGATE_TEST_UNSET` is not set; set it, or remove this field
+            missing.yaml: there is no such file; check the path
+        "#]],
+    );
+}
+
+#[test]
+fn broken_yaml_has_a_line_and_a_column() {
+    check(
+        "keys: { file: keys.yaml\nmaster_key: sk-canary-0123456789",
+        "",
+        &expect![[r#"
+            tollgate.yaml: line 2, column 11: not valid YAML: while parsing a flow mapping, did not find expected ',' or '}'
+        "#]],
+    );
+    check(
+        "master_key: sk-canary-0123456789\nmaster_key: sk-canary-9876543210\n",
+        "",
+        &expect![[r#"
+            tollgate.yaml: line 2, column 1: not valid YAML: duplicate mapping key: master_key not allowed here
+        "#]],
+    );
+    check(
+        "a: &a [x]\n<<: *a\n",
+        "",
+        &expect![[r#"
+            tollgate.yaml: line 2, column 1: not valid YAML: merge key not allowed here
+        "#]],
+    );
+    check(
+        "--- {}\n--- {}\n",
+        "",
+        &expect![[r#"
+            tollgate.yaml: line 2, column 5: not valid YAML: only single YAML document expected but multiple found
+        "#]],
+    );
+    check(
+        "- keys\n",
+        "",
+        &expect![[r#"
+        tollgate.yaml: this is a list; it must be a mapping
+    "#]],
+    );
+}
+
+#[test]
+fn an_open_door_is_not_offered() {
+    check(
+        "",
+        "",
+        &expect![[r#"
+        tollgate.yaml: nobody could get in: set `master_key`, or `keys.file`, or both
+    "#]],
+    );
+    check(
+        "master_key: ''\n",
+        "",
+        &expect![[r#"
+        tollgate.yaml: master_key: it is empty; leave `master_key` out to run without one
+    "#]],
+    );
+    check(
+        "master_key: sk-1234\n",
+        "",
+        &expect![[r#"
+        tollgate.yaml: master_key: it is a well-known example key; `tollgate keys generate` makes a good one
+    "#]],
+    );
+    check(
+        "master_key: file:missing\n",
+        "",
+        &expect![[r#"
+        tollgate.yaml: master_key: cannot read the secret file `missing`: No such file or directory (os error 2)
+    "#]],
+    );
+    check(
+        "master_key: 17\n",
+        "",
+        &expect![[r#"
+        tollgate.yaml: master_key: this is a number; it must be a text
+    "#]],
+    );
+}
+
+#[test]
+fn a_key_file_is_checked_as_strictly() {
+    let a = hash("sk-a");
+    let keys = format!(
+        "keys:\n- key_hash: sk-canary-0123456789\n- key: sk-canary-0123456789\n- {{ key_hash: {a}, expires: tomorrow }}\n- {{ key_hash: {a}, blocked: 'yes', modles: [] }}\n"
+    );
+    check(
+        KEYS,
+        &keys,
+        &expect![[r#"
+        keys.yaml: keys[1]: unknown field `key`; a key is listed by its hash, as `key_hash`: run `tollgate keys hash` and enter the key
+        keys.yaml: keys[1]: `key_hash` is missing
+        keys.yaml: keys[3].blocked: this is a text; it must be `true` or `false`
+        keys.yaml: keys[3]: unknown field `modles`; did you mean `models`?
+    "#]],
+    );
+    let keys = format!(
+        "keys:\n- key_hash: sk-canary-0123456789\n- {{ key_hash: {a}, expires: 31.12.2027, allowed_routes: ['*', /v1, nonsense] }}\n- {{ key_hash: {a}, user_id: ghost, team_id: ghost, organization_id: '' }}\n- {{ key_hash: {} }}\nusers:\n- {{ user_id: ada, user_role: boss }}\n- {{ user_id: ada }}\nteams: []\n",
+        a.to_uppercase()
+    );
+    check(
+        KEYS,
+        &keys,
+        &expect![[r#"
+            keys.yaml: users[0].user_role: it must be one of `proxy_admin`, `proxy_admin_viewer`, `org_admin`, `internal_user`, `internal_user_viewer`, `team`, `customer`
+            keys.yaml: users[1]: this id is listed twice; keep one
+            keys.yaml: keys[0].key_hash: this is a key in plain text, which a file must not hold; run `tollgate keys hash`, enter the key, and write what it prints. Treat the key as leaked if others could read this file
+            keys.yaml: keys[1].expires: it is no time; write it like `2027-01-31T12:00:00Z`
+            keys.yaml: keys[1].allowed_routes[0]: it does not restrict anything; name the routes, or leave `allowed_routes` out for no restriction
+            keys.yaml: keys[1].allowed_routes[2]: it is no route group; write a path that begins with `/`, or `llm_api_routes`
+            keys.yaml: keys[2].user_id: it is not listed under `users`; list it there, or remove it here
+            keys.yaml: keys[2].team_id: it is not listed under `teams`; list it there, or remove it here
+            keys.yaml: keys[2].organization_id: the id is empty, or longer than 256 bytes once percent-encoded
+            keys.yaml: keys[3].key_hash: it must be 64 lower-case hexadecimal digits; `tollgate keys hash` prints them
+            keys.yaml: keys[2].key_hash: this key is listed twice; keep one
+        "#]],
+    );
+    let master = "sk-0123456789-abcdefghij";
+    let keys = format!("keys: [{{ key_hash: {} }}]\n", hash(master));
+    check(
+        &format!("{KEYS}master_key: {master}\n"),
+        &keys,
+        &expect![[r#"
+        keys.yaml: keys[0].key_hash: this is the master key; a virtual key needs a text of its own
+    "#]],
+    );
+    check(
+        KEYS,
+        "keys: [{ key_hash: 12, models: ~ }]\n",
+        &expect![[r#"
+        keys.yaml: keys[0].key_hash: this is a number; it must be a text
+        keys.yaml: keys[0].models: this is empty; it must be a list
+    "#]],
+    );
+}
+
+#[test]
+fn an_alias_bomb_is_refused_s258() {
+    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..12 {
+        let refs = vec![format!("*a{}", level - 1); 9].join(", ");
+        bomb += &format!("a{level}: &a{level} [{refs}]\n");
+    }
+    let files = Files::new(&bomb, "");
+    let text = load(&files.config(), &environment).result.unwrap_err().to_string();
+    assert!(text.contains("not valid YAML"), "{text}");
+    let deep = format!("master_key: {}{}\n", "[".repeat(100_000), "]".repeat(100_000));
+    let files = Files::new(&deep, "");
+    let text = load(&files.config(), &environment).result.unwrap_err().to_string();
+    assert!(text.contains("not valid YAML"), "{text}");
+}
+
+#[test]
+fn a_sound_configuration_loads() {
+    let files = Files::new(KEYS, &format!("keys: [{{ key_hash: {} }}]\n", hash("sk-a")));
+    let loaded = load(&files.config(), &environment);
+    assert_eq!(loaded.result.unwrap().snapshot.authenticator.store.len(), 1);
+    assert_eq!(loaded.files, [files.config(), files.path("keys.yaml")]);
+}

@@ -1,0 +1,126 @@
+//! The house stands: which room may know what, read from the sources.
+
+use std::path::{Path, PathBuf};
+
+/// Rust files under `src/`, with their text up to the tests at their foot.
+fn sources() -> Vec<(PathBuf, String)> {
+    let mut files = Vec::new();
+    collect(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").as_path(), &mut files);
+    assert!(files.len() > 30, "the sources were not found");
+    files
+}
+
+fn collect(directory: &Path, files: &mut Vec<(PathBuf, String)>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap().to_owned();
+            files.push((path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().to_owned(), code));
+        }
+    }
+}
+
+/// Code without comments.
+fn code_lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.starts_with("//"))
+}
+
+fn assert_absent(room: &str, words: &[&str]) {
+    let mut seen = false;
+    for (path, text) in sources().iter().filter(|(path, _)| path.starts_with(room)) {
+        seen = true;
+        for line in code_lines(text) {
+            for word in words {
+                assert!(!line.contains(word), "{}: `{word}` does not belong into {room}: {line}", path.display());
+            }
+        }
+    }
+    assert!(seen, "there is no room {room}");
+}
+
+#[test]
+fn core_is_pure() {
+    assert_absent(
+        "src/core",
+        &[
+            "async ",
+            ".await",
+            "tokio",
+            "tonic",
+            "envoy_types",
+            "Mutex",
+            "RwLock",
+            "ArcSwap",
+            "Instant",
+            "Timestamp::now",
+            "SystemTime",
+            "std::env",
+            "std::fs",
+            "std::net",
+            "std::io",
+            "tracing::",
+            "crate::serve",
+            "crate::config",
+            "crate::store",
+            "crate::authn",
+            "crate::engine",
+            "crate::metrics",
+            "crate::app",
+            "crate::telemetry",
+        ],
+    );
+}
+
+#[test]
+fn wire_types_stop_at_the_wall() {
+    for room in
+        ["src/authn", "src/store", "src/config", "src/cli", "src/engine.rs", "src/metrics.rs", "src/telemetry.rs"]
+    {
+        assert_absent(room, &["envoy_types", "tonic"]);
+    }
+    let readers = sources().into_iter().filter(|(_, text)| text.contains("CheckRequest"));
+    let readers: Vec<_> = readers.map(|(path, _)| path).filter(|path| !path.ends_with("lib.rs")).collect();
+    assert_eq!(readers, [Path::new("src/serve/ext_authz.rs")]);
+    let builders = sources().into_iter().filter(|(_, text)| text.contains("OkHttpResponse"));
+    assert_eq!(builders.map(|(path, _)| path).collect::<Vec<_>>(), [Path::new("src/serve/encode.rs")]);
+}
+
+#[test]
+fn the_rooms_know_only_those_below_them() {
+    assert_absent("src/store", &["crate::serve", "crate::config", "crate::engine", "crate::app", "crate::authn"]);
+    assert_absent("src/authn", &["crate::serve", "crate::config", "crate::engine", "crate::app"]);
+    assert_absent("src/engine.rs", &["crate::serve", "crate::config", "crate::app", "crate::metrics"]);
+    assert_absent("src/config", &["crate::serve", "crate::app", "crate::cli"]);
+    assert_absent("src/serve", &["crate::app", "crate::cli"]);
+}
+
+#[test]
+fn the_request_path_awaits_in_two_rooms_only() {
+    let engine = sources().into_iter().find(|(path, _)| path.ends_with("src/engine.rs")).unwrap().1;
+    let awaits: Vec<_> = code_lines(&engine).filter(|line| line.contains(".await")).collect();
+    assert_eq!(awaits.len(), 2, "judge awaits the journey, the journey awaits authn: {awaits:?}");
+    assert!(awaits.iter().any(|line| line.contains("authenticator.identify")));
+}
+
+#[test]
+fn nothing_is_unsafe_or_global() {
+    for (path, text) in sources() {
+        for line in code_lines(&text) {
+            assert!(!line.starts_with("static ") && !line.starts_with("pub static "), "{}: {line}", path.display());
+            for word in ["unsafe ", "static mut", "lazy_static", "OnceLock", "LazyLock", "thread_local!"] {
+                assert!(!line.contains(word), "{}: {line}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn files_stay_small() {
+    for (path, text) in sources() {
+        let lines = text.lines().count();
+        assert!(lines <= 400, "{} has {lines} lines; give a part of it a room of its own", path.display());
+    }
+}

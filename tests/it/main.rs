@@ -1,0 +1,19 @@
+//! Everything that is tested from outside the crate, in one binary.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking; clippy's own exception covers only functions marked #[test]"
+)]
+
+mod bad_input;
+mod config_errors;
+mod harness;
+mod layering;
+mod matrix;
+mod metadata;
+mod reload;
+mod schemas;
+mod transports;

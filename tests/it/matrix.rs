@@ -1,0 +1,205 @@
+//! Who may do what, on one page. Review its changes like code; `UPDATE_EXPECT=1 cargo test` writes it.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use expect_test::expect_file;
+use tollgate::core::deny::DenyReason;
+use tollgate::core::policy::CHECKS;
+use tollgate::core::route::catalogue::CATALOGUE;
+
+use crate::harness::{Asked, Client, Files, MASTER_KEY, Running, config, get, hash, post};
+
+/// Callers: a name, and how the name puts its credential into a request.
+const CALLERS: &[(&str, fn(Asked) -> Asked)] = &[
+    ("nobody", |asked| asked),
+    ("unknown key", |asked| asked.key("sk-nobody")),
+    ("no key at all", |asked| asked.key("hunter2")),
+    ("basic", |asked| asked.header("authorization", "Basic c2s6eA==")),
+    ("two keys", |asked| asked.key("sk-open").header("x-api-key", "sk-mini")),
+    ("master", |asked| asked.key(MASTER_KEY)),
+    ("open", |asked| asked.key("sk-open")),
+    ("open, x-api-key", |asked| asked.header("x-api-key", "sk-open")),
+    ("mini only", |asked| asked.key("sk-mini")),
+    ("chat only", |asked| asked.key("sk-chat")),
+    ("llm routes", |asked| asked.key("sk-llm")),
+    ("blocked", |asked| asked.key("sk-blocked")),
+    ("expired", |asked| asked.key("sk-expired")),
+    ("deactivated", |asked| asked.key("sk-gone")),
+    ("admin user", |asked| asked.key("sk-admin")),
+    ("admin, mini only", |asked| asked.key("sk-admin-mini")),
+    ("mini user", |asked| asked.key("sk-mini-user")),
+    ("mini user, team", |asked| asked.key("sk-mini-user-team")),
+    ("mini team", |asked| asked.key("sk-mini-team")),
+    ("team decides", |asked| asked.key("sk-team-decides")),
+    ("no team decides", |asked| asked.key("sk-no-team-decides")),
+    ("blocked team", |asked| asked.key("sk-blocked-team")),
+    ("mini org", |asked| asked.key("sk-mini-org")),
+];
+
+fn keys() -> String {
+    let lines = [
+        ("sk-open", ""),
+        ("sk-mini", "models: [mini]"),
+        ("sk-chat", "allowed_routes: [/v1/chat/completions]"),
+        ("sk-llm", "allowed_routes: [llm_api_routes]"),
+        ("sk-blocked", "blocked: true, expires: '2020-01-01T00:00:00Z'"),
+        ("sk-expired", "expires: '2020-01-01T00:00:00Z', models: [mini]"),
+        ("sk-gone", "user_id: gone"),
+        ("sk-admin", "user_id: root"),
+        ("sk-admin-mini", "user_id: root, models: [mini]"),
+        ("sk-mini-user", "user_id: min"),
+        ("sk-mini-user-team", "user_id: min, team_id: open"),
+        ("sk-mini-team", "team_id: mini"),
+        ("sk-team-decides", "team_id: mini, models: [all-team-models]"),
+        ("sk-no-team-decides", "models: [all-team-models]"),
+        ("sk-blocked-team", "team_id: blocked"),
+        ("sk-mini-org", "team_id: of-mini"),
+    ];
+    let mut text = String::from(
+        "users:\n- { user_id: root, user_role: proxy_admin, models: [no-default-models] }\n\
+         - { user_id: min, user_role: internal_user, models: [mini] }\n\
+         - { user_id: gone, metadata: { scim_active: false } }\n\
+         teams:\n- { team_id: open }\n- { team_id: mini, models: [mini] }\n- { team_id: blocked, blocked: true }\n\
+         - { team_id: of-mini, organization_id: mini }\n\
+         organizations:\n- { organization_id: mini, models: [mini] }\nkeys:\n",
+    );
+    for (key, rest) in lines {
+        writeln!(text, "- {{ key_hash: {}, {rest} }}", hash(key)).unwrap();
+    }
+    text
+}
+
+/// Requests: a title, and the request.
+fn requests() -> Vec<(String, Asked)> {
+    let asked = |title: &str, asked: Asked| (title.to_owned(), asked);
+    let chat = |body: &str| (format!("POST /v1/chat/completions {body}"), post("/v1/chat/completions", body));
+    vec![
+        asked("GET /health/liveliness", get("/health/liveliness")),
+        asked("DELETE /health/liveliness", Asked { method: "DELETE", ..get("/health/liveliness") }),
+        asked("GET /v1/models", get("/v1/models")),
+        asked("POST /v1/models", post("/v1/models", "{}")),
+        asked("GET /v1/models/big", get("/v1/models/big")),
+        chat(r#"{"model":"mini"}"#),
+        chat(r#"{"model":"big"}"#),
+        chat(r#"{"model":"mini,big"}"#),
+        chat("{}"),
+        chat(r#"{"model":1}"#),
+        chat(r#"{"model":"mini","model":"big"}"#),
+        asked("POST /v1/chat/completions, no body", Asked { method: "POST", ..get("/v1/chat/completions") }),
+        asked(
+            "POST /v1/chat/completions, cut off",
+            Asked { method: "POST", ..get("/v1/chat/completions") }.header("x-envoy-auth-partial-body", "true"),
+        ),
+        asked(
+            r#"POST /v1/chat/completions?model=big {"model":"mini"}"#,
+            post("/v1/chat/completions?model=big", r#"{"model":"mini"}"#),
+        ),
+        asked("POST /v1/moderations {}", post("/v1/moderations", "{}")),
+        asked("POST /v1beta/models/big:generateContent", post("/v1beta/models/big:generateContent", "{}")),
+        asked("GET /v1/responses/resp_1", get("/v1/responses/resp_1")),
+        asked("GET /key/info", get("/key/info")),
+        asked("CONNECT", Asked { method: "CONNECT", ..get("") }),
+        asked("TRACE /v1/models", Asked { method: "TRACE", ..get("/v1/models") }),
+        asked("GET /v1/..%2fkey/info", get("/v1/..%2fkey/info")),
+    ]
+}
+
+/// The page is long where callers agree, so callers with one outcome share a line.
+async fn page(client: &Client) -> String {
+    let mut page = String::new();
+    for (title, asked) in requests() {
+        writeln!(page, "{title}").unwrap();
+        let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
+        for (name, present) in CALLERS {
+            let present = present(asked.clone());
+            let outcome = client.outcome(present.raw()).await.summary();
+            assert_eq!(client.outcome(present.lossy()).await.summary(), outcome, "string mode: {title}: {name}");
+            match lines.iter_mut().find(|(known, _)| *known == outcome) {
+                Some((_, names)) => names.push(name),
+                None => lines.push((outcome, vec![name])),
+            }
+        }
+        lines.sort();
+        for (outcome, names) in lines {
+            let who = if names.len() == CALLERS.len() { "everybody".to_owned() } else { names.join("; ") };
+            writeln!(page, "  {outcome:<26} {who}").unwrap();
+        }
+        page.push('\n');
+    }
+    page
+}
+
+async fn whole_page() -> String {
+    let files = Files::new(&config(""), &keys());
+    let running = Running::start(&files.config()).await;
+    page(&running.client().await).await
+}
+
+#[tokio::test]
+async fn the_page_is_as_reviewed() {
+    expect_file!["matrix.txt"].assert_eq(&whole_page().await);
+}
+
+#[test]
+fn the_page_shows_every_reason() {
+    let page = include_str!("matrix.txt");
+    let shown: BTreeSet<_> = page.split_whitespace().collect();
+    for reason in DenyReason::ALL {
+        let label = reason.refusal().label;
+        assert!(shown.contains(label), "no request of the matrix is refused with `{label}`");
+    }
+}
+
+/// Which reasons a check can give. A new check needs a row, and its reasons must be on the page.
+#[test]
+fn the_page_shows_every_check() {
+    use DenyReason::*;
+    let reasons: &[(&str, &[DenyReason])] = &[
+        ("key_blocked", &[KeyBlocked]),
+        ("key_expired", &[KeyExpired]),
+        ("user_active", &[UserInactive]),
+        ("route_known", &[RouteUnknown]),
+        ("route_method", &[MethodNotAllowed]),
+        ("key_routes", &[RouteNotAllowed]),
+        ("team_blocked", &[TeamBlocked]),
+        ("request_readable", &[BodyMissing, BodyTruncated, BodyMalformed, ModelMalformed, ModelAmbiguous]),
+        ("model_named", &[ModelMissing]),
+        ("key_models", &[KeyModelDenied]),
+        ("team_models", &[TeamModelDenied]),
+        ("user_models", &[UserModelDenied]),
+        ("org_models", &[OrganizationModelDenied]),
+    ];
+    let known: Vec<_> = reasons.iter().map(|(name, _)| *name).collect();
+    assert_eq!(CHECKS.iter().map(|check| check.name).collect::<Vec<_>>(), known, "the order is part of the policy");
+    let page = include_str!("matrix.txt");
+    for (name, reasons) in reasons {
+        for reason in *reasons {
+            assert!(page.contains(reason.refusal().label), "{name}: {reason:?}");
+        }
+    }
+}
+
+/// Every route of the catalogue answers an open key, and refuses one that may call something else.
+#[tokio::test]
+async fn every_route_is_reached_and_guarded() {
+    let files = Files::new(&config(""), &keys());
+    let running = Running::start(&files.config()).await;
+    let client = running.client().await;
+    for route in CATALOGUE {
+        for pattern in route.paths {
+            let path =
+                pattern.replace("{model}", "mini").replace("{model:path}", "mini").replace("{response_id}", "resp_1");
+            for method in route.methods {
+                let body = (method.as_str() == "POST").then(|| br#"{"model":"mini"}"#.to_vec());
+                let asked = Asked { method: method.as_str(), body, ..get(&path) };
+                let summary = async |key| client.outcome(asked.clone().key(key).raw()).await.summary();
+                assert_eq!(summary("sk-open").await, "200 allow", "{method:?} {path}");
+                assert_eq!(summary("sk-llm").await, "200 allow", "{method:?} {path}");
+                assert_eq!(summary("sk-blocked-team").await, "403 team_blocked", "{method:?} {path}");
+                let other = if path == "/v1/chat/completions" { "200 allow" } else { "403 route_not_allowed" };
+                assert_eq!(summary("sk-chat").await, other, "{method:?} {path}");
+            }
+        }
+    }
+}

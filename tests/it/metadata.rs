@@ -1,0 +1,84 @@
+//! The dynamic metadata has the shape that `proto/tollgate/v1/decision.proto` promises.
+
+use std::path::Path;
+
+use envoy_types::pb::google::protobuf::Struct;
+use envoy_types::pb::google::protobuf::value::Kind;
+use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
+use serde_json::{Value, json};
+
+use crate::harness::{Asked, Files, MASTER_KEY, Running, config, get, hash, post};
+
+/// A text member of a struct.
+pub fn text(metadata: &Struct, name: &str) -> Option<String> {
+    match &metadata.fields.get(name)?.kind {
+        Some(Kind::StringValue(text)) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+fn to_json(metadata: &Struct) -> Value {
+    let value = |kind: &Option<Kind>| match kind.as_ref().unwrap() {
+        Kind::StringValue(text) => json!(text),
+        Kind::StructValue(inner) => to_json(inner),
+        Kind::ListValue(list) => {
+            let texts = list.values.iter().map(|value| match value.kind.as_ref().unwrap() {
+                Kind::StringValue(text) => text.clone(),
+                other => panic!("only text is expected in a list: {other:?}"),
+            });
+            json!(texts.collect::<Vec<_>>())
+        }
+        other => panic!("only text, lists and objects are expected: {other:?}"),
+    };
+    Value::Object(metadata.fields.iter().map(|(name, inner)| (name.clone(), value(&inner.kind))).collect())
+}
+
+/// Reads the metadata as the message and back. A field the message does not know is an error.
+fn through_the_proto(metadata: &Value) -> Value {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("proto");
+    let files = protox::compile(["tollgate/v1/decision.proto"], [root]).unwrap();
+    let pool = DescriptorPool::from_file_descriptor_set(files).unwrap();
+    let message = pool.get_message_by_name("tollgate.v1.Decision").unwrap();
+    let message = DynamicMessage::deserialize(message, metadata).expect("the metadata fits the message");
+    let options = SerializeOptions::new().use_proto_field_name(true);
+    message.serialize_with_options(serde_json::value::Serializer, &options).unwrap()
+}
+
+async fn metadata_of(asked: Asked) -> Value {
+    let keys = format!(
+        "keys:\n- {{ key_hash: {}, key_alias: laptop, user_id: ada, team_id: red, expires: '2099-01-01T00:00:00Z' }}\n\
+         users:\n- {{ user_id: ada, user_email: ada@example.com, user_role: internal_user }}\n\
+         teams:\n- {{ team_id: red, team_alias: Red, organization_id: acme }}\n\
+         organizations:\n- {{ organization_id: acme, organization_alias: Acme }}\n",
+        hash("sk-ada")
+    );
+    let files = Files::new(&config(""), &keys);
+    let running = Running::start(&files.config()).await;
+    let response = running.client().await.check(asked.header("x-request-id", "req-1").raw()).await.unwrap();
+    let mut metadata = to_json(&response.dynamic_metadata.unwrap());
+    metadata["config_version"] = json!("v");
+    metadata
+}
+
+#[tokio::test]
+async fn an_allowed_request_carries_the_identity() {
+    let metadata = metadata_of(post("/v1/chat/completions", r#"{"model":"gpt-4o"}"#).key("sk-ada")).await;
+    let expected = json!({
+        "decision": "allow", "reason": "ok", "config_version": "v", "method": "virtual_key",
+        "key": {"hash": hash("sk-ada"), "alias": "laptop", "expires_at": "2099-01-01T00:00:00Z"},
+        "user": {"id": "ada", "email": "ada@example.com", "role": "internal_user"},
+        "team": {"id": "red", "alias": "Red"},
+        "org": {"id": "acme", "alias": "Acme"},
+        "request": {"route": "chat_completions", "id": "req-1", "models": ["gpt-4o"]},
+    });
+    assert_eq!(metadata, expected);
+    assert_eq!(through_the_proto(&metadata), expected);
+}
+
+#[tokio::test]
+async fn refusals_and_the_master_key_fit_too() {
+    for asked in [get("/v1/models"), get("/v1/models").key("sk-nobody"), get("/v1/models").key(MASTER_KEY), get("//")] {
+        let metadata = metadata_of(asked).await;
+        assert_eq!(through_the_proto(&metadata), metadata);
+    }
+}
