@@ -13,7 +13,7 @@ use crate::core::identity::Identity;
 use crate::core::mutate::HeaderPolicy;
 use crate::core::path::Target;
 use crate::core::policy::{self, Facts};
-use crate::core::request::RequestView;
+use crate::core::request::{Fidelity, RequestView};
 use crate::core::route::{Method, RouteTable};
 
 /// Everything a decision needs, compiled from one configuration, complete and immutable.
@@ -69,6 +69,10 @@ async fn journey(
     now: Timestamp,
     evidence: &mut Evidence,
 ) -> Result<Decision, Failure> {
+    if view.headers.fidelity() == Fidelity::Lossy && view.target.contains('!') {
+        // It may stand for a byte that the upstream gets and we do not see (S-011).
+        return Err(DenyReason::PathMalformed.into());
+    }
     let target = Target::parse(view.target, snapshot.routes.root_path()).map_err(|_| DenyReason::PathMalformed)?;
     let method = Method::parse(view.method).ok_or(DenyReason::MethodNotAllowed);
     if snapshot.routes.is_public(&target.path) {
@@ -90,7 +94,7 @@ async fn journey(
     policy::judge(&Facts { identity, path: &target.path, method, found: found.as_ref(), ask: &ask, now })?;
 
     let model = evidence.model.as_deref();
-    Ok(Decision::Allow(Box::new(snapshot.headers.mutations(identity, model, &credential.headers, view))))
+    Ok(Decision::Allow(Box::new(snapshot.headers.mutations(identity, model, &credential.headers, view)?)))
 }
 
 /// What anybody may do to a public path.
@@ -102,5 +106,5 @@ fn public(snapshot: &Snapshot, view: &RequestView<'_>, method: Method) -> Result
     if !PUBLIC_METHODS.contains(&method) {
         return Err(DenyReason::MethodNotAllowed);
     }
-    Ok(Decision::Allow(Box::new(snapshot.headers.mutations(&Identity::Anonymous, None, &[], view))))
+    Ok(Decision::Allow(Box::new(snapshot.headers.mutations(&Identity::Anonymous, None, &[], view)?)))
 }

@@ -16,6 +16,8 @@ pub enum DenyReason {
     CredentialMalformed,
     /// Two different credentials in one request.
     CredentialConflict,
+    /// A header that an upstream could believe cannot be removed, for its name is no token.
+    HeaderMalformed,
     /// Not of the form `sk-…`.
     CredentialNotAKey,
     /// No such key.
@@ -69,12 +71,13 @@ pub struct Refusal {
 
 impl DenyReason {
     /// Every reason, for the guards that want all of them covered.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::PathMalformed,
         Self::MethodNotAllowed,
         Self::CredentialMissing,
         Self::CredentialMalformed,
         Self::CredentialConflict,
+        Self::HeaderMalformed,
         Self::CredentialNotAKey,
         Self::CredentialUnknown,
         Self::KeyBlocked,
@@ -105,6 +108,7 @@ impl DenyReason {
             Self::CredentialMissing => ("credential_missing", 401, "auth_error", "no API key was sent; send `Authorization: Bearer sk-…` or `x-api-key: sk-…`"),
             Self::CredentialMalformed => ("credential_malformed", 401, "auth_error", "the API key is malformed; send it once, as `Authorization: Bearer sk-…` or `x-api-key: sk-…`"),
             Self::CredentialConflict => ("credential_conflict", 401, "auth_error", "the request carries different API keys; send one"),
+            Self::HeaderMalformed => ("header_malformed", 400, "bad_request_error", "a request header has a malformed name"),
             Self::CredentialNotAKey => ("credential_not_a_key", 401, "auth_error", "the API key is not a virtual key; virtual keys begin with `sk-`"),
             Self::CredentialUnknown => ("credential_unknown", 401, "token_not_found_in_db", "the API key is not valid"),
             Self::KeyBlocked => ("key_blocked", 401, "auth_error", "the API key is blocked"),
@@ -114,7 +118,7 @@ impl DenyReason {
             Self::RouteNotAllowed => ("route_not_allowed", 403, "auth_error", "this route is not open to this API key"),
             Self::TeamBlocked => ("team_blocked", 403, "auth_error", "the team of the API key is blocked"),
             Self::BodyMissing => ("body_missing", 400, "invalid_request_error", "this route needs a JSON body"),
-            Self::BodyTruncated => ("body_truncated", 413, "invalid_request_error", "the request body is too large to be checked"),
+            Self::BodyTruncated => ("body_truncated", 413, "invalid_request_error", "the request body is too large to be checked, or was cut off"),
             Self::BodyMalformed => ("body_malformed", 400, "invalid_request_error", "the request body is not one unambiguous JSON object; send it uncompressed, as `application/json`"),
             Self::ModelMissing => ("model_missing", 400, "invalid_request_error", "the request names no model"),
             Self::ModelMalformed => ("model_malformed", 400, "invalid_request_error", "the model name is not a valid text"),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::core::deny::DenyReason;
 use crate::core::extract::CREDENTIAL_HEADERS;
 use crate::core::header::{HeaderName, HeaderValue, fold};
 use crate::core::identity::Identity;
@@ -87,14 +88,16 @@ impl HeaderPolicy {
     ///
     /// `credential_headers` are the headers whose credential was accepted; `model` is the one model the
     /// request was judged by.
-    #[must_use]
+    ///
+    /// # Errors
+    /// [`DenyReason::HeaderMalformed`] when a header that must go cannot be named in a removal.
     pub fn mutations(
         &self,
         identity: &Identity,
         model: Option<&str>,
         credential_headers: &[&'static str],
         view: &RequestView<'_>,
-    ) -> Mutations {
+    ) -> Result<Mutations, DenyReason> {
         let mut set = self.identity_headers(identity, model);
         set.extend(self.upstream_credential.clone());
         let kept = |name: &str| self.keep_credential && credential_headers.contains(&name);
@@ -102,15 +105,12 @@ impl HeaderPolicy {
         let named =
             CREDENTIAL_HEADERS.iter().filter(|name| !kept(name)).chain(PROXY_HEADERS).map(|&name| name.to_owned());
         let spoofed = view.headers.names().filter(|name| self.is_trusted(name) && !kept(name)).map(str::to_owned);
-        let mut remove: Vec<_> = owned
-            .chain(named)
-            .chain(spoofed)
-            .filter_map(HeaderName::new)
-            .filter(|name| !set.contains_key(name))
-            .collect();
+        let remove: Option<Vec<_>> = owned.chain(named).chain(spoofed).map(HeaderName::new).collect();
+        let mut remove = remove.ok_or(DenyReason::HeaderMalformed)?;
+        remove.retain(|name| !set.contains_key(name));
         remove.sort_unstable();
         remove.dedup();
-        Mutations { set, remove }
+        Ok(Mutations { set, remove })
     }
 
     /// Whether an upstream might believe a header of this name to come from us, in any spelling.

@@ -111,7 +111,14 @@ fn answer(verdict: &Verdict, version: &str, id: &str, http: Option<&HttpRequest>
 fn view(http: &HttpRequest) -> RequestView<'_> {
     let headers = headers(http);
     let body = body(http, &headers);
-    RequestView { id: request_id(http), method: &http.method, target: &http.path, headers, body }
+    RequestView { id: request_id(http), method: &http.method, target: target(http, &headers), headers, body }
+}
+
+/// The request target as the upstream will get it. Envoy puts `!` for bytes that are not UTF-8 into
+/// `path`, but not into the raw pseudo-header beside it (S-011). What is no text is no target.
+fn target<'a>(http: &'a HttpRequest, headers: &HeaderView<'a>) -> &'a str {
+    let raw = headers.all(":path").next().filter(|_| headers.fidelity() == Fidelity::Exact);
+    raw.map_or(http.path.as_str(), |raw| std::str::from_utf8(raw).unwrap_or_default())
 }
 
 /// `header_map` keeps duplicates and bytes, but only with `encode_raw_headers`; `headers` has merged

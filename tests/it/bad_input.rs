@@ -77,6 +77,30 @@ async fn a_length_that_disagrees_is_a_stump_s048() {
 }
 
 #[tokio::test]
+async fn a_text_that_ends_early_without_a_length_is_a_stump() {
+    let (_files, _running, client) = gate().await;
+    let cut = Asked { body: None, ..post("/v1/chat/completions", "") }.key("sk-a");
+    let mut asked = cut.clone().header("x-envoy-auth-partial-body", "false").raw();
+    let http = asked.attributes.as_mut().unwrap().request.as_mut().unwrap().http.as_mut().unwrap();
+    http.raw_body = br#"{"model":"gpt-4o","messages":"#.to_vec();
+    assert_eq!(client.outcome(asked).await.summary(), "413 body_truncated");
+    let whole = post("/v1/chat/completions", r#"{"model":"gpt-4o","messages":"#).key("sk-a");
+    assert_eq!(client.outcome(whole.raw()).await.summary(), "400 body_malformed");
+}
+
+#[tokio::test]
+async fn the_raw_path_is_judged_s011() {
+    let (_files, _running, client) = gate().await;
+    let garbled = get("/v1/models?x=!").key("sk-a");
+    assert_eq!(
+        client.outcome(garbled.clone().header(":path", b"/v1/models?x=\xff").raw()).await.summary(),
+        "400 path_malformed"
+    );
+    assert_eq!(client.outcome(garbled.clone().header(":path", "/v1/models?x=!").raw()).await.summary(), "200 allow");
+    assert_eq!(client.outcome(garbled.lossy()).await.summary(), "400 path_malformed");
+}
+
+#[tokio::test]
 async fn only_envoy_says_that_a_body_is_whole_s047() {
     let (_files, _running, client) = gate().await;
     let chat = post("/v1/chat/completions", r#"{"model":"gpt-4o"}"#).key("sk-a");
@@ -109,7 +133,7 @@ async fn claimed_identities_never_pass_s041_s042_s043() {
 
 #[tokio::test]
 async fn too_many_checks_at_once_are_an_error_s249() {
-    let files = Files::new(&config("limits: { concurrent_checks: 1 }\n"), "");
+    let files = Files::new(&config("limits: { concurrent_checks: 1 }\n"), "{}");
     let running = Running::start(&files.config()).await;
     let client = running.client().await;
     let ask = async || client.check(get("/v1/models").key(MASTER_KEY).raw()).await;

@@ -93,9 +93,12 @@ fn an_open_door_is_not_offered() {
         "",
         "",
         &expect![[r#"
-        tollgate.yaml: nobody could get in: set `master_key`, or `keys.file`, or both
-    "#]],
+            tollgate.yaml: the file is empty; write `{}` where that is meant
+        "#]],
     );
+    check("{}\n", "", &expect![[r#"
+        tollgate.yaml: nobody could get in: set `master_key`, or `keys.file`, or both
+    "#]]);
     check(
         "master_key: ''\n",
         "",

@@ -7,6 +7,7 @@
     clippy::indexing_slicing,
     reason = "tests fail by panicking; clippy's own exception covers only functions marked #[test]"
 )]
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
 mod bad_input;
 mod config_errors;

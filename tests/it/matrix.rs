@@ -78,6 +78,7 @@ fn requests() -> Vec<(String, Asked)> {
         asked("GET /health/liveliness", get("/health/liveliness")),
         asked("DELETE /health/liveliness", Asked { method: "DELETE", ..get("/health/liveliness") }),
         asked("GET /v1/models", get("/v1/models")),
+        asked("GET /v1/models, x-auth-user id: root", get("/v1/models").header("x-auth-user id", "root")),
         asked("POST /v1/models", post("/v1/models", "{}")),
         asked("GET /v1/models/big", get("/v1/models/big")),
         chat(r#"{"model":"mini"}"#),

@@ -25,7 +25,7 @@ fn removed(mutations: &Mutations) -> Vec<&str> {
 
 #[test]
 fn a_header_without_a_value_is_removed_s041_s064() {
-    let mutations = policy().mutations(&Identity::MasterKey, None, &[], &view(&["x-auth-team-id"]));
+    let mutations = policy().mutations(&Identity::MasterKey, None, &[], &view(&["x-auth-team-id"])).unwrap();
     let set: Vec<_> = mutations.set().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(
         set,
@@ -44,23 +44,23 @@ fn a_header_without_a_value_is_removed_s041_s064() {
 #[test]
 fn look_alikes_are_removed_by_their_own_spelling_s042() {
     let spoofed = ["x_auth_user_id", "x.auth.role", "x-auth--team-id", "x_auth-method", "x-auth-unheard-of", "x-auth"];
-    let mutations = policy().mutations(&Identity::Anonymous, None, &[], &view(&spoofed));
+    let mutations = policy().mutations(&Identity::Anonymous, None, &[], &view(&spoofed)).unwrap();
     for name in spoofed {
         assert!(removed(&mutations).contains(&name), "{name}");
     }
-    let innocent = policy().mutations(&Identity::Anonymous, None, &[], &view(&["x-author", "x-request-id"]));
+    let innocent = policy().mutations(&Identity::Anonymous, None, &[], &view(&["x-author", "x-request-id"])).unwrap();
     assert!(!removed(&innocent).iter().any(|name| ["x-author", "x-request-id"].contains(name)));
 }
 
 #[test]
 fn credentials_go_unless_they_are_kept_s242() {
     let request = view(&["authorization", "x-api-key", "x_api_key"]);
-    let mutations = policy().mutations(&Identity::MasterKey, None, &["authorization"], &request);
+    let mutations = policy().mutations(&Identity::MasterKey, None, &["authorization"], &request).unwrap();
     for name in ["authorization", "x-api-key", "x_api_key", "api-key"] {
         assert!(removed(&mutations).contains(&name), "{name}");
     }
     let keep = HeaderPolicy::new("x-auth-", true, None).unwrap();
-    let mutations = keep.mutations(&Identity::MasterKey, None, &["authorization"], &request);
+    let mutations = keep.mutations(&Identity::MasterKey, None, &["authorization"], &request).unwrap();
     assert!(!removed(&mutations).contains(&"authorization"));
     assert!(removed(&mutations).contains(&"x-api-key"), "only the accepted one is kept");
 }
@@ -70,7 +70,8 @@ fn the_upstream_credential_replaces_the_callers() {
     let name = HeaderName::new("authorization").unwrap();
     let value = HeaderValue::credential("Bearer", &Secret::new("upstream")).unwrap();
     let policy = HeaderPolicy::new("x-auth-", false, Some((name.clone(), value.clone()))).unwrap();
-    let mutations = policy.mutations(&Identity::MasterKey, None, &["authorization"], &view(&["authorization"]));
+    let mutations =
+        policy.mutations(&Identity::MasterKey, None, &["authorization"], &view(&["authorization"])).unwrap();
     assert!(mutations.set().any(|header| header == (&name, &value)));
     assert!(!removed(&mutations).contains(&"authorization"));
 }
@@ -84,6 +85,12 @@ fn a_prefix_that_swallows_other_headers_is_refused() {
     assert!(HeaderPolicy::new("x-litellm-", false, None).is_none(), "it would swallow x-litellm-api-key");
 }
 
+#[test]
+fn a_name_that_cannot_be_removed_is_refused() {
+    let refused = policy().mutations(&Identity::Anonymous, None, &[], &view(&["x-auth-user id"]));
+    assert_eq!(refused, Err(DenyReason::HeaderMalformed));
+}
+
 proptest! {
     #[test]
     fn set_and_remove_never_meet_and_no_trusted_header_survives_s065(
@@ -93,7 +100,7 @@ proptest! {
     ) {
         let policy = HeaderPolicy::new("x-auth-", keep, None).unwrap();
         let names: Vec<_> = names.iter().map(String::as_str).collect();
-        let mutations = policy.mutations(&Identity::MasterKey, model.as_deref(), &["x-api-key"], &view(&names));
+        let mutations = policy.mutations(&Identity::MasterKey, model.as_deref(), &["x-api-key"], &view(&names)).unwrap();
         for (name, _) in mutations.set() {
             prop_assert!(!mutations.remove().contains(name));
         }
