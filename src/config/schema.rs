@@ -70,6 +70,7 @@ fn yaml(text: &str) -> Result<Value, (String, String)> {
             max_aliases: 1000,
             max_anchors: 1000,
         },
+        alias_limits: serde_yaml::alias_limits! { max_total_replayed_events: 10_000 },
     };
     serde_yaml::from_str_with_options(text, options).map_err(|error| {
         // The formatter for users has no words about this library, and no excerpt that could show a secret.

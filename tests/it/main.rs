@@ -7,6 +7,7 @@
     clippy::indexing_slicing,
     reason = "tests fail by panicking; clippy's own exception covers only functions marked #[test]"
 )]
+#![expect(unreachable_pub, reason = "a test binary has no outside; `pub` says what the harness offers")]
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
 mod bad_input;

@@ -10,8 +10,11 @@ use tollgate::core::route::catalogue::CATALOGUE;
 
 use crate::harness::{Asked, Client, Files, MASTER_KEY, Running, config, get, hash, post};
 
+/// Puts a credential into a request.
+type Present = fn(Asked) -> Asked;
+
 /// Callers: a name, and how the name puts its credential into a request.
-const CALLERS: &[(&str, fn(Asked) -> Asked)] = &[
+const CALLERS: &[(&str, Present)] = &[
     ("nobody", |asked| asked),
     ("unknown key", |asked| asked.key("sk-nobody")),
     ("no key at all", |asked| asked.key("hunter2")),
