@@ -5,10 +5,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::authn::{Authenticator, Failure};
-use crate::core::ask::{self, Ask};
+use crate::core::ask::{self, Ask, BodyLimits};
 use crate::core::decision::Decision;
 use crate::core::deny::DenyReason;
-use crate::core::extract;
+use crate::core::extract::{Extractor, Input};
 use crate::core::identity::Identity;
 use crate::core::mutate::HeaderPolicy;
 use crate::core::path::Target;
@@ -23,8 +23,12 @@ pub struct Snapshot {
     pub version: String,
     /// Who may come in.
     pub authenticator: Authenticator,
+    /// Where credentials are.
+    pub extractor: Extractor,
     /// What there is to ask for.
     pub routes: RouteTable,
+    /// What is known of the proxy's buffering.
+    pub body_limits: BodyLimits,
     /// What the upstream sees.
     pub headers: HeaderPolicy,
 }
@@ -74,27 +78,29 @@ async fn journey(
         return Err(DenyReason::PathMalformed.into());
     }
     let target = Target::parse(view.target, snapshot.routes.root_path()).map_err(|_| DenyReason::PathMalformed)?;
+    let input = Input { headers: &view.headers, path: &target.path, query: target.query, pass_through: None };
     let method = Method::parse(view.method).ok_or(DenyReason::MethodNotAllowed);
     if snapshot.routes.is_public(&target.path) {
         evidence.route = "public";
         evidence.methods = PUBLIC_METHODS;
-        return Ok(public(snapshot, view, method?)?);
+        return Ok(public(snapshot, &input, method?)?);
     }
     let found = snapshot.routes.find(&target.path);
     evidence.route = found.as_ref().map_or("unknown", |found| found.route.id);
     evidence.methods = found.as_ref().map_or(&[], |found| found.route.methods);
     let method = method?;
 
-    let credential = extract::credential(&view.headers)?;
+    let credential = snapshot.extractor.credential(&input)?;
     let identity = snapshot.authenticator.identify(&credential).await?;
     let identity = evidence.identity.insert(identity);
 
-    let ask = found.as_ref().map_or(Ok(Ask::default()), |found| ask::read(view, target.query, found));
+    let ask =
+        found.as_ref().map_or(Ok(Ask::default()), |found| ask::read(view, target.query, found, snapshot.body_limits));
     evidence.model = ask.as_ref().ok().and_then(|ask| ask.model.clone());
     policy::judge(&Facts { identity, path: &target.path, method, found: found.as_ref(), ask: &ask, now })?;
 
     let model = evidence.model.as_deref();
-    Ok(Decision::Allow(Box::new(snapshot.headers.mutations(identity, model, &credential.headers, view)?)))
+    Ok(Decision::Allow(Box::new(snapshot.headers.mutations(identity, model, &credential.places, &input)?)))
 }
 
 /// What anybody may do to a public path.
@@ -102,9 +108,9 @@ const PUBLIC_METHODS: &[Method] = &[Method::Get, Method::Head, Method::Options, 
 
 /// A public path is open to everybody, and nobody is somebody on it: the presented credential is not
 /// looked at, and claimed identities are stripped all the same (S-043).
-fn public(snapshot: &Snapshot, view: &RequestView<'_>, method: Method) -> Result<Decision, DenyReason> {
+fn public(snapshot: &Snapshot, input: &Input<'_>, method: Method) -> Result<Decision, DenyReason> {
     if !PUBLIC_METHODS.contains(&method) {
         return Err(DenyReason::MethodNotAllowed);
     }
-    Ok(Decision::Allow(Box::new(snapshot.headers.mutations(&Identity::Anonymous, None, &[], view)?)))
+    Ok(Decision::Allow(Box::new(snapshot.headers.mutations(&Identity::Anonymous, None, &[], input)?)))
 }

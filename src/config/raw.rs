@@ -20,12 +20,18 @@ pub struct RawConfig {
     pub master_key: Option<String>,
     /// Where virtual keys live.
     pub keys: Option<RawKeys>,
+    /// Where credentials are read from, beside the usual headers.
+    #[serde(default)]
+    pub credentials: RawCredentials,
     /// What the upstream sees.
     #[serde(default)]
     pub headers: RawHeaders,
     /// Which routes there are.
     #[serde(default)]
     pub routes: RawRoutes,
+    /// What Envoy does before it asks.
+    #[serde(default)]
+    pub envoy: RawEnvoy,
     /// What is logged.
     #[serde(default)]
     pub log: RawLog,
@@ -59,6 +65,31 @@ impl Default for RawListen {
 pub struct RawKeys {
     /// A file of keys, relative to this one.
     pub file: PathBuf,
+}
+
+/// Sources of credentials. `authorization`, `x-litellm-api-key`, `api-key`, `x-api-key`, `x-goog-api-key`,
+/// `ocp-apim-subscription-key` and a WebSocket's `openai-insecure-api-key.…` are always read.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawCredentials {
+    /// Read this header alone, as `Bearer sk-…` (LiteLLM's `litellm_key_header_name`).
+    pub header: Option<String>,
+    /// Sources that are risky and off unless they are listed here.
+    pub also: Vec<RawSource>,
+}
+
+/// A source that is off unless it is listed.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RawSource {
+    /// `?key=` on Google's `:generateContent` and `:streamGenerateContent`. Queries end up in logs.
+    QueryKey,
+    /// `Authorization: Basic sk-…`, which is not base64 and no valid Basic credential.
+    BasicRaw,
+    /// The key in an AWS Signature V4 header. The signature is not verified.
+    AwsSigv4,
+    /// The header `litellm_user_api_key` below the prefixes of provider pass-throughs.
+    LitellmUserApiKey,
 }
 
 /// Request headers.
@@ -109,6 +140,15 @@ pub struct RawRoutes {
     pub public: Vec<String>,
     /// A path that stands in front of every route, such as `/genai`.
     pub root_path: String,
+}
+
+/// Settings of Envoy's filter that a decision depends on.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawEnvoy {
+    /// `with_request_body.max_request_bytes`. Without it, a body that comes without `content-length` is refused
+    /// where it names a model: with `allow_partial_message`, Envoy may take a pause at its limit for the end.
+    pub max_request_bytes: Option<usize>,
 }
 
 /// Logging. A change needs a restart.

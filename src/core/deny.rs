@@ -36,6 +36,8 @@ pub enum DenyReason {
     TeamBlocked,
     /// The route names a model in its body, and the proxy sent none.
     BodyMissing,
+    /// The body has no announced length, so that nobody knows whether all of it was seen.
+    BodyLengthMissing,
     /// The body is larger than what the proxy buffers.
     BodyTruncated,
     /// The body is not one unambiguous JSON object, or it is encoded.
@@ -71,7 +73,7 @@ pub struct Refusal {
 
 impl DenyReason {
     /// Every reason, for the guards that want all of them covered.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::PathMalformed,
         Self::MethodNotAllowed,
         Self::CredentialMissing,
@@ -87,6 +89,7 @@ impl DenyReason {
         Self::RouteNotAllowed,
         Self::TeamBlocked,
         Self::BodyMissing,
+        Self::BodyLengthMissing,
         Self::BodyTruncated,
         Self::BodyMalformed,
         Self::ModelMissing,
@@ -118,7 +121,8 @@ impl DenyReason {
             Self::RouteNotAllowed => ("route_not_allowed", 403, "auth_error", "this route is not open to this API key"),
             Self::TeamBlocked => ("team_blocked", 403, "auth_error", "the team of the API key is blocked"),
             Self::BodyMissing => ("body_missing", 400, "invalid_request_error", "this route needs a JSON body"),
-            Self::BodyTruncated => ("body_truncated", 413, "invalid_request_error", "the request body is too large to be checked, or was cut off"),
+            Self::BodyLengthMissing => ("body_length_missing", 411, "invalid_request_error", "the request body needs a content-length"),
+            Self::BodyTruncated => ("body_truncated", 413, "invalid_request_error", "the request body is too large to be checked"),
             Self::BodyMalformed => ("body_malformed", 400, "invalid_request_error", "the request body is not one unambiguous JSON object; send it uncompressed, as `application/json`"),
             Self::ModelMissing => ("model_missing", 400, "invalid_request_error", "the request names no model"),
             Self::ModelMalformed => ("model_malformed", 400, "invalid_request_error", "the model name is not a valid text"),

@@ -95,6 +95,13 @@ impl HeaderValue {
         (printable && scheme.bytes().all(is_token_byte)).then_some(Self { text, sensitive: true })
     }
 
+    /// A list of tokens (RFC 9110 §5.6.1), as in `sec-websocket-protocol`. `None` when an element is no token.
+    #[must_use]
+    pub fn tokens(elements: &[&str]) -> Option<Self> {
+        let sound = elements.iter().all(|element| !element.is_empty() && element.bytes().all(is_token_byte));
+        (sound && !elements.is_empty()).then(|| Self { text: elements.join(", "), sensitive: false })
+    }
+
     /// The bytes to send.
     #[must_use]
     pub fn as_str(&self) -> &str {

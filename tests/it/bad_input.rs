@@ -77,15 +77,22 @@ async fn a_length_that_disagrees_is_a_stump_s048() {
 }
 
 #[tokio::test]
-async fn a_text_that_ends_early_without_a_length_is_a_stump() {
+async fn a_body_without_a_length_needs_to_know_envoys_limit_s049() {
+    let chunked = || {
+        let mut asked = get("/v1/chat/completions").key("sk-a").header("x-envoy-auth-partial-body", "false").raw();
+        let http = asked.attributes.as_mut().unwrap().request.as_mut().unwrap().http.as_mut().unwrap();
+        http.method = "POST".to_owned();
+        http.raw_body = format!(r#"{{"model":"gpt-4o","pad":"{}"}}"#, "x".repeat(2048)).into_bytes();
+        asked
+    };
     let (_files, _running, client) = gate().await;
-    let cut = Asked { body: None, ..post("/v1/chat/completions", "") }.key("sk-a");
-    let mut asked = cut.clone().header("x-envoy-auth-partial-body", "false").raw();
-    let http = asked.attributes.as_mut().unwrap().request.as_mut().unwrap().http.as_mut().unwrap();
-    http.raw_body = br#"{"model":"gpt-4o","messages":"#.to_vec();
-    assert_eq!(client.outcome(asked).await.summary(), "413 body_truncated");
-    let whole = post("/v1/chat/completions", r#"{"model":"gpt-4o","messages":"#).key("sk-a");
-    assert_eq!(client.outcome(whole.raw()).await.summary(), "400 body_malformed");
+    assert_eq!(client.outcome(chunked()).await.summary(), "411 body_length_missing");
+    for (limit, expected) in [(4096, "200 allow"), (1024, "413 body_truncated")] {
+        let config = config(&format!("envoy: {{ max_request_bytes: {limit} }}\n"));
+        let files = Files::new(&config, &format!("keys: [{{ key_hash: {} }}]\n", hash("sk-a")));
+        let running = Running::start(&files.config()).await;
+        assert_eq!(running.client().await.outcome(chunked()).await.summary(), expected);
+    }
 }
 
 #[tokio::test]

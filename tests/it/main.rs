@@ -12,6 +12,7 @@
 
 mod bad_input;
 mod config_errors;
+mod credential_vectors;
 mod harness;
 mod layering;
 mod matrix;

@@ -96,6 +96,10 @@ fn requests() -> Vec<(String, Asked)> {
             Asked { method: "POST", ..get("/v1/chat/completions") }.header("x-envoy-auth-partial-body", "true"),
         ),
         asked(
+            "POST /v1/chat/completions, in chunks",
+            Asked { body_length: false, ..post("/v1/chat/completions", r#"{"model":"mini"}"#) },
+        ),
+        asked(
             r#"POST /v1/chat/completions?model=big {"model":"mini"}"#,
             post("/v1/chat/completions?model=big", r#"{"model":"mini"}"#),
         ),
@@ -167,7 +171,10 @@ fn the_page_shows_every_check() {
         ("route_method", &[MethodNotAllowed]),
         ("key_routes", &[RouteNotAllowed]),
         ("team_blocked", &[TeamBlocked]),
-        ("request_readable", &[BodyMissing, BodyTruncated, BodyMalformed, ModelMalformed, ModelAmbiguous]),
+        (
+            "request_readable",
+            &[BodyMissing, BodyLengthMissing, BodyTruncated, BodyMalformed, ModelMalformed, ModelAmbiguous],
+        ),
         ("model_named", &[ModelMissing]),
         ("key_models", &[KeyModelDenied]),
         ("team_models", &[TeamModelDenied]),

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
-use super::complete;
+use super::{BodyLimits, complete};
 use crate::core::deny::DenyReason;
 use crate::core::request::{Fidelity, HeaderView, RequestView};
 
@@ -18,36 +18,14 @@ pub(super) struct BodyFacts {
 }
 
 /// Scans the body. Without one, `required` decides whether that is a refusal.
-pub(super) fn read(view: &RequestView<'_>, required: bool) -> Result<BodyFacts, DenyReason> {
-    let Some((bytes, fidelity)) = complete(&view.body)? else {
+pub(super) fn read(view: &RequestView<'_>, required: bool, limits: BodyLimits) -> Result<BodyFacts, DenyReason> {
+    let Some((bytes, fidelity)) = complete(&view.body, limits)? else {
         return if required { Err(DenyReason::BodyMissing) } else { Ok(BodyFacts::default()) };
     };
     if !is_plain_json(&view.headers) {
         return Err(DenyReason::BodyMalformed);
     }
-    scan(bytes, fidelity).map_err(|fault| match fault {
-        // Envoy marks a stump of exactly its limit as complete. Where a length is announced it was compared
-        // already; where none is, a text that simply ends is taken for such a stump.
-        Fault::EndsEarly if view.headers.all("content-length").next().is_none() => DenyReason::BodyTruncated,
-        Fault::EndsEarly | Fault::Ambiguous => DenyReason::BodyMalformed,
-        Fault::ModelType => DenyReason::ModelMalformed,
-    })
-}
-
-/// Why a body has no facts.
-enum Fault {
-    /// The text ends inside a value.
-    EndsEarly,
-    /// It is not one JSON object with one reading.
-    Ambiguous,
-    /// `model` is neither a text nor a list of texts.
-    ModelType,
-}
-
-impl From<serde_json::Error> for Fault {
-    fn from(error: serde_json::Error) -> Self {
-        if error.is_eof() { Self::EndsEarly } else { Self::Ambiguous }
-    }
+    scan(bytes, fidelity)
 }
 
 /// Whether the headers leave the body a JSON text in UTF-8, to every reader. LiteLLM reads everything
@@ -66,15 +44,16 @@ fn is_plain_json(headers: &HeaderView<'_>) -> bool {
     identity && json && types.len() <= 1
 }
 
-fn scan(bytes: &[u8], fidelity: Fidelity) -> Result<BodyFacts, Fault> {
+fn scan(bytes: &[u8], fidelity: Fidelity) -> Result<BodyFacts, DenyReason> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let (facts, wrong_type) = deserializer.deserialize_map(TopLevel { fidelity })?;
-    deserializer.end()?;
+    let read = deserializer.deserialize_map(TopLevel { fidelity });
+    let (facts, wrong_type) = read.map_err(|_| DenyReason::BodyMalformed)?;
+    deserializer.end().map_err(|_| DenyReason::BodyMalformed)?;
     if wrong_type {
-        return Err(Fault::ModelType);
+        return Err(DenyReason::ModelMalformed);
     }
     let garbled = facts.model.as_deref().is_some_and(|model| is_garbled(model, fidelity));
-    if garbled { Err(Fault::Ambiguous) } else { Ok(facts) }
+    if garbled { Err(DenyReason::BodyMalformed) } else { Ok(facts) }
 }
 
 /// Whether `!` may stand for a byte that was not UTF-8: then this is not the text the upstream reads.

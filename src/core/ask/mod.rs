@@ -5,7 +5,7 @@ mod body;
 use percent_encoding::percent_decode_str;
 
 use crate::core::deny::DenyReason;
-use crate::core::request::{BodyView, RequestView};
+use crate::core::request::{BodyView, Fidelity, RequestView};
 use crate::core::route::Match;
 use crate::core::route::catalogue::ModelRule;
 
@@ -31,7 +31,12 @@ impl Ask {
 ///
 /// # Errors
 /// A `Body*` or `Model*` reason when the request cannot be read in exactly one way.
-pub fn read(view: &RequestView<'_>, query: Option<&str>, found: &Match<'_>) -> Result<Ask, DenyReason> {
+pub fn read(
+    view: &RequestView<'_>,
+    query: Option<&str>,
+    found: &Match<'_>,
+    limits: BodyLimits,
+) -> Result<Ask, DenyReason> {
     let rule = found.route.model;
     if rule == ModelRule::Never {
         return Ok(Ask::default());
@@ -45,7 +50,7 @@ pub fn read(view: &RequestView<'_>, query: Option<&str>, found: &Match<'_>) -> R
         model.add(Some(std::str::from_utf8(value).map_err(|_| DenyReason::ModelMalformed)?))?;
     }
     if rule != ModelRule::PathOnly {
-        let facts = body::read(view, matches!(rule, ModelRule::Body | ModelRule::OptionalBody))?;
+        let facts = body::read(view, matches!(rule, ModelRule::Body | ModelRule::OptionalBody), limits)?;
         model.add(facts.model.as_deref())?;
     }
     Ok(Ask { model: model.0 })
@@ -88,12 +93,24 @@ fn query_values<'a>(query: Option<&'a str>, name: &'a str) -> impl Iterator<Item
     })
 }
 
-/// Whether the body can be judged at all.
-fn complete<'a>(body: &BodyView<'a>) -> Result<Option<(&'a [u8], crate::core::request::Fidelity)>, DenyReason> {
+/// What is known of the proxy's buffering.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BodyLimits {
+    /// The proxy's `max_request_bytes`. Only then can a body without `content-length` be told from a stump.
+    pub proxy_buffers: Option<usize>,
+}
+
+/// The body, if there is one and all of it was seen.
+fn complete<'a>(body: &BodyView<'a>, limits: BodyLimits) -> Result<Option<(&'a [u8], Fidelity)>, DenyReason> {
     match *body {
         BodyView::Truncated => Err(DenyReason::BodyTruncated),
         BodyView::NotSent | BodyView::Complete { bytes: [], .. } => Ok(None),
-        BodyView::Complete { bytes, fidelity } => Ok(Some((bytes, fidelity))),
+        BodyView::Complete { bytes, fidelity, announced: true } => Ok(Some((bytes, fidelity))),
+        BodyView::Complete { bytes, fidelity, announced: false } => match limits.proxy_buffers {
+            Some(limit) if bytes.len() < limit => Ok(Some((bytes, fidelity))),
+            Some(_) => Err(DenyReason::BodyTruncated),
+            None => Err(DenyReason::BodyLengthMissing),
+        },
     }
 }
 

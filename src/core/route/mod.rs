@@ -8,6 +8,28 @@ mod trie;
 use catalogue::{CATALOGUE, Route};
 use trie::Trie;
 
+/// First segments of LiteLLM's provider pass-throughs (`mapped_pass_through_routes`).
+pub const PASS_THROUGH_PREFIXES: &[&str] = &[
+    "/bedrock",
+    "/vertex-ai",
+    "/vertex_ai",
+    "/cohere",
+    "/cursor",
+    "/gemini",
+    "/anthropic",
+    "/langfuse",
+    "/azure",
+    "/azure_ai",
+    "/openai",
+    "/openai_passthrough",
+    "/assemblyai",
+    "/eu.assemblyai",
+    "/vllm",
+    "/mistral",
+    "/milvus",
+    "/watsonx",
+];
+
 /// Request methods that some route expects. CONNECT is none of them: after an allow, Envoy would pass
 /// bytes on that no check has seen (S-018).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
