@@ -16,9 +16,9 @@ help:  ## this list
 
 .PHONY: demo
 demo:  ## watch a real Envoy let the right requests through (HOLD=1 leaves it running)
-	$(CARGO) build --locked --release --bin tollgate --example upstream
+	$(CARGO) build --locked --bin tollgate --example upstream
 	@envoy=$$(scripts/envoy $(ENVOY_VERSION) any) && python3 examples/demo/demo.py --envoy "$$envoy" \
-		--tollgate target/release/tollgate --upstream target/release/examples/upstream $(if $(HOLD),--hold)
+		--tollgate target/debug/tollgate --upstream target/debug/examples/upstream $(if $(HOLD),--hold)
 
 .PHONY: test
 test: test-rust test-e2e  ## every test, on the newest Envoy

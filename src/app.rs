@@ -36,6 +36,32 @@ pub struct App {
     log_lines_dropped: Option<ErrorCounter>,
 }
 
+/// How an [`App`] is told to stop.
+#[derive(Debug, Clone, Default)]
+pub struct Shutdown {
+    draining: CancellationToken,
+    closing: CancellationToken,
+}
+
+impl Shutdown {
+    /// Says NOT_SERVING, goes on for as long as the configuration gives Envoy to notice, then closes.
+    pub fn drain(&self) {
+        self.draining.cancel();
+    }
+
+    /// Closes at once: running checks finish, new ones find no door.
+    pub fn close(&self) {
+        self.draining.cancel();
+        self.closing.cancel();
+    }
+
+    /// Whether it was told to.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.is_cancelled()
+    }
+}
+
 /// An [`App`] whose doors are bound.
 #[derive(Debug)]
 pub struct Bound {
@@ -83,15 +109,15 @@ impl Bound {
         self.admin.local_addr().map(|address| address.to_string()).unwrap_or_default()
     }
 
-    /// Serves until `shutdown` is cancelled and the running checks are done, or their time is up.
-    pub async fn run(self, shutdown: CancellationToken) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// Serves until `shutdown` says so and the running checks are done, or their time is up.
+    pub async fn run(self, shutdown: Shutdown) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let Self { app, door, admin } = self;
         let ended = CancellationToken::new();
         let _ends_the_rest = ended.clone().drop_guard();
         let pages = Admin {
             live: Arc::clone(&app.live),
             metrics: Arc::clone(&app.metrics),
-            draining: shutdown.clone(),
+            draining: shutdown.draining.clone(),
             log_lines_dropped: app.log_lines_dropped.clone(),
         };
         tokio::spawn(pages.run(admin, ended.clone()));
@@ -100,26 +126,30 @@ impl Bound {
 
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_serving::<AuthorizationServer<ExtAuthz>>().await;
-        let draining = {
-            let shutdown = shutdown.clone();
-            async move {
-                shutdown.cancelled().await;
-                tracing::info!("draining: no new checks, running ones finish");
-                health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
-                health.set_not_serving::<AuthorizationServer<ExtAuthz>>().await;
-            }
-        };
+        let limits = &app.settings.limits;
+        let (drain, grace) =
+            (Duration::from_secs(limits.drain_seconds), Duration::from_secs(limits.shutdown_grace_seconds));
+        let closing = shutdown.closing.clone();
+        tokio::spawn(async move {
+            shutdown.draining.cancelled().await;
+            tracing::info!("draining: health says NOT_SERVING, checks are still taken");
+            health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+            health.set_not_serving::<AuthorizationServer<ExtAuthz>>().await;
+            // A second word ends the wait.
+            tokio::time::timeout(drain, shutdown.closing.cancelled()).await.ok();
+            tracing::info!("closing: no new checks, running ones finish");
+            shutdown.closing.cancel();
+        });
         let authz = ExtAuthz::new(app.live, app.metrics, app.settings.limits.concurrent_checks);
         let authz = AuthorizationServer::new(authz)
             .max_decoding_message_size(app.settings.limits.max_body_bytes.saturating_add(HEADROOM));
         let router = server().add_service(health_service).add_service(authz);
-        let grace = Duration::from_secs(app.settings.limits.shutdown_grace_seconds);
         let deadline = async {
-            shutdown.cancelled().await;
+            closing.cancelled().await;
             tokio::time::sleep(grace).await;
         };
         tokio::select! {
-            served = serve(router, door, draining) => served?,
+            served = serve(router, door, closing.clone().cancelled_owned()) => served?,
             // A peer that never closes must not keep the process (hyper#4170, S-266).
             () = deadline => tracing::warn!("the time to drain is up; closing what is left"),
         }

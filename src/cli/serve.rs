@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 use super::Done;
-use crate::app::App;
+use crate::app::{App, Shutdown};
 use crate::config::load::{load, process_environment};
 use crate::telemetry;
 
@@ -25,7 +24,7 @@ pub(super) fn run(config: PathBuf) -> Done {
 
 async fn serve(app: App) -> Done {
     let bound = app.bind().await.map_err(|error| error.to_string())?;
-    let shutdown = CancellationToken::new();
+    let shutdown = Shutdown::default();
     let signals = stop_on_signal(shutdown.clone()).map_err(|error| format!("cannot catch signals: {error}"))?;
     tokio::spawn(signals);
     tracing::info!(
@@ -39,15 +38,22 @@ async fn serve(app: App) -> Done {
     Ok(())
 }
 
-fn stop_on_signal(shutdown: CancellationToken) -> std::io::Result<impl Future<Output = ()>> {
+/// SIGTERM drains; a second one, or Ctrl-C, closes at once.
+fn stop_on_signal(shutdown: Shutdown) -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {
         tokio::select! {
-            _ = terminate.recv() => {}
+            _ = terminate.recv() => shutdown.drain(),
             _ = interrupt.recv() => {}
         }
-        shutdown.cancel();
+        if shutdown.is_draining() {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        shutdown.close();
     })
 }
 

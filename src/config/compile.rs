@@ -196,6 +196,7 @@ fn check_limits(limits: &RawLimits, section: &mut Section<'_, '_>) {
     let bounds = [
         ("limits.concurrent_checks", limits.concurrent_checks as u64, 1, 100_000),
         ("limits.max_body_bytes", limits.max_body_bytes as u64, 1024, 1 << 30),
+        ("limits.drain_seconds", limits.drain_seconds, 0, 600),
         ("limits.shutdown_grace_seconds", limits.shutdown_grace_seconds, 1, 3600),
     ];
     for (place, value, least, most) in bounds {

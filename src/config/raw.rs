@@ -197,14 +197,18 @@ pub struct RawLimits {
     /// Largest body in a check, in bytes. At least Envoy's `max_request_bytes`.
     #[schemars(range(min = 1024, max = 1_073_741_824))]
     pub max_body_bytes: usize,
-    /// Time for running checks to finish after SIGTERM, in seconds.
+    /// Time after SIGTERM in which checks are still taken while health says NOT_SERVING, in seconds: as long
+    /// as Envoy's health checks need to notice.
+    #[schemars(range(max = 600))]
+    pub drain_seconds: u64,
+    /// Time for running checks to finish after that, in seconds.
     #[schemars(range(min = 1, max = 3600))]
     pub shutdown_grace_seconds: u64,
 }
 
 impl Default for RawLimits {
     fn default() -> Self {
-        Self { concurrent_checks: 1024, max_body_bytes: 32 * 1024 * 1024, shutdown_grace_seconds: 10 }
+        Self { concurrent_checks: 1024, max_body_bytes: 32 * 1024 * 1024, drain_seconds: 3, shutdown_grace_seconds: 10 }
     }
 }
 

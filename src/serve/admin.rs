@@ -23,7 +23,7 @@ pub struct Admin {
     pub live: Arc<Live>,
     /// The counters.
     pub metrics: Arc<Metrics>,
-    /// Cancelled once the service stops taking checks.
+    /// Cancelled once the service is about to stop.
     pub draining: CancellationToken,
     /// Lines the log has dropped.
     pub log_lines_dropped: Option<ErrorCounter>,

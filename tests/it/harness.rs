@@ -10,8 +10,7 @@ use envoy_types::pb::envoy::service::auth::v3::authorization_client::Authorizati
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
 use envoy_types::pb::envoy::service::auth::v3::{AttributeContext, CheckRequest, CheckResponse};
 use tempfile::TempDir;
-use tokio_util::sync::CancellationToken;
-use tollgate::app::App;
+use tollgate::app::{App, Shutdown};
 use tollgate::config::load::load;
 use tollgate::core::credential::KeyHash;
 use tonic::Status;
@@ -81,7 +80,7 @@ pub fn environment(_: &str) -> Option<String> {
 pub struct Running {
     pub grpc: String,
     pub http: String,
-    pub shutdown: CancellationToken,
+    pub shutdown: Shutdown,
     pub done: tokio::task::JoinHandle<Result<(), Box<dyn std::error::Error + Send + Sync>>>,
 }
 
@@ -91,7 +90,7 @@ impl Running {
         let configuration = loaded.result.unwrap_or_else(|problems| panic!("{problems}"));
         let bound = App::new(config.to_owned(), loaded.files, configuration).bind().await.unwrap();
         let (grpc, http) = (bound.grpc_address(), bound.http_address());
-        let shutdown = CancellationToken::new();
+        let shutdown = Shutdown::default();
         let done = tokio::spawn(bound.run(shutdown.clone()));
         Self { grpc, http, shutdown, done }
     }
@@ -116,7 +115,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.shutdown.cancel();
+        self.shutdown.close();
     }
 }
 

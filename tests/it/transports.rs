@@ -24,7 +24,7 @@ async fn a_unix_socket_gives_the_same_answers_s269() {
     let outcome = running.client().await.outcome(get("/v1/models").key(MASTER_KEY).raw()).await;
     assert_eq!(outcome.summary(), "200 allow");
     let mut running = running;
-    running.shutdown.cancel();
+    running.shutdown.close();
     (&mut running.done).await.unwrap().unwrap();
     assert!(!socket.exists(), "the socket is removed at the end");
 }
@@ -72,9 +72,14 @@ async fn health_follows_the_shutdown_s266() {
     assert_eq!(running.page("/readyz").await, (200, "ok\n".to_owned()));
     let mut watch = health.watch(request("")).await.unwrap().into_inner();
     assert_eq!(watch.message().await.unwrap().unwrap().status, i32::from(ServingStatus::Serving));
-    running.shutdown.cancel();
+    let client = running.client().await;
+    running.shutdown.drain();
     assert_eq!(watch.message().await.unwrap().unwrap().status, i32::from(ServingStatus::NotServing));
-    drop(watch);
+    assert_eq!(running.page("/readyz").await.0, 503);
+    let outcome = client.outcome(get("/v1/models").key(MASTER_KEY).raw()).await;
+    assert_eq!(outcome.summary(), "200 allow", "P-44: Envoy has not noticed yet");
+    running.shutdown.close();
+    drop((watch, client));
     drop(health);
     (&mut running.done).await.unwrap().unwrap();
 }
@@ -85,7 +90,7 @@ async fn a_peer_that_never_closes_does_not_keep_the_process_s266() {
     let mut running = Running::start(&files.config()).await;
     let mut health = HealthClient::new(running.channel().await);
     let _endless = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
-    running.shutdown.cancel();
+    running.shutdown.close();
     (&mut running.done).await.unwrap().unwrap();
 }
 

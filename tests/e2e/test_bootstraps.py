@@ -1,0 +1,73 @@
+"""The files in `envoy/` are what they claim to be."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conftest import NewStack
+from stack import (
+    BODY_LIMIT,
+    BOOTSTRAPS,
+    OVER_UDS,
+    RECOMMENDED,
+    ROOT,
+    Config,
+    connection_manager,
+    endpoint,
+    envoy_bin,
+    ext_authz,
+)
+from test_identity import alice
+
+
+@pytest.mark.parametrize("file", sorted(BOOTSTRAPS.glob("*.yaml")), ids=lambda file: file.name)
+def test_envoy_accepts_it_without_a_warning(file: Path) -> None:
+    command = [str(envoy_bin()), "--mode", "validate", "--log-level", "warning", "-c", str(file)]
+    checked = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_the_two_differ_only_in_how_the_gate_is_reached() -> None:
+    over_tcp, over_uds = load(RECOMMENDED), load(OVER_UDS)
+    assert list(endpoint(over_uds, "tollgate").pop("address")) == ["pipe"]
+    assert list(endpoint(over_tcp, "tollgate").pop("address")) == ["socket_address"]
+    assert over_uds == over_tcp
+
+
+def test_s053_s058_s071_nothing_in_it_opens_the_gate() -> None:
+    config = load(RECOMMENDED)
+    authz = ext_authz(config)
+    assert authz["failure_mode_allow"] is False
+    assert not {"filter_enabled", "filter_enabled_metadata", "shadow_mode"} & set(authz)
+    assert authz["with_request_body"]["allow_partial_message"] is False
+    (host,) = connection_manager(config)["route_config"]["virtual_hosts"]
+    assert not any("typed_per_filter_config" in route for route in (host, *host["routes"]))
+
+
+def test_the_demos_gate_knows_envoys_limit() -> None:
+    assert load(ROOT / "examples/demo/tollgate.yaml")["envoy"]["max_request_bytes"] == BODY_LIMIT
+
+
+def test_the_gate_on_a_unix_socket(new_stack: NewStack, tmp_path: Path) -> None:
+    stack = new_stack(bootstrap=OVER_UDS, gate={"listen": {"grpc": f"unix://{tmp_path}/grpc.sock"}})
+    assert stack.send("GET", "/v1/models").status == 401
+    assert stack.send("GET", "/v1/models", ("x-auth-user-id", "root"), stack.keyring.alice.bearer).status == 200
+    (seen,) = stack.seen()
+    assert seen.family() == alice(stack.keyring)
+
+
+def test_the_gate_on_a_unix_socket_can_be_restarted(new_stack: NewStack, tmp_path: Path) -> None:
+    stack = new_stack(bootstrap=OVER_UDS, gate={"listen": {"grpc": f"unix://{tmp_path}/grpc.sock"}})
+    stack.gate.process.stop()
+    assert stack.send("GET", "/v1/models", stack.keyring.alice.bearer).status == 503
+    stack.gate.start()
+    assert stack.send("GET", "/v1/models", stack.keyring.alice.bearer).status == 200
+
+
+def load(file: Path) -> Config:
+    config: Config = yaml.safe_load(file.read_text())
+    return config
