@@ -1,13 +1,16 @@
 //! What does the request name? Every source the upstream may use; two that disagree are refused (SEC-1).
 
 mod body;
+mod managed;
 
 use percent_encoding::percent_decode_str;
 
 use crate::core::deny::DenyReason;
 use crate::core::request::{BodyView, RequestView};
-use crate::core::route::Match;
-use crate::core::route::catalogue::ModelRule;
+use crate::core::route::catalogue::{Class, ModelRule};
+use crate::core::route::{Match, Method};
+
+pub use managed::Managed;
 
 /// Longest model name, in bytes.
 pub const MAX_MODEL: usize = 256;
@@ -18,6 +21,8 @@ pub struct Ask {
     /// The model as the upstream will read it, white space at the ends removed. It can be a list with
     /// commas, as LiteLLM understands it (SEC-36).
     pub model: Option<String>,
+    /// What a request of administration names. A rule that needs it and cannot have it refuses.
+    pub managed: Managed,
 }
 
 impl Ask {
@@ -31,24 +36,32 @@ impl Ask {
 ///
 /// # Errors
 /// A `Body*` or `Model*` reason when the request cannot be read in exactly one way.
-pub fn read(view: &RequestView<'_>, query: Option<&str>, found: &Match<'_>) -> Result<Ask, DenyReason> {
+pub fn read(view: &RequestView<'_>, query: Option<&str>, method: Method, found: &Match<'_>) -> Result<Ask, DenyReason> {
+    if found.route.class == Class::Management {
+        return Ok(Ask { model: None, managed: Managed::read(view, query) });
+    }
     let rule = found.route.model;
-    if rule == ModelRule::Never {
+    if !rule.applies(method) || matches!(rule, ModelRule::Form | ModelRule::Opaque) {
         return Ok(Ask::default());
     }
     let mut model = Single::default();
     model.add(found.param("model"))?;
     for value in query_values(query, "model") {
-        model.add(Some(&value?))?;
+        let value = value?;
+        // An upgrade has no body: the upstream pastes the model into a URL or a JSON text (SEC-21).
+        if rule == ModelRule::Query && value.contains(|c: char| c.is_control() || "\"'\\".contains(c)) {
+            return Err(DenyReason::ModelMalformed);
+        }
+        model.add(Some(&value))?;
     }
     for value in view.headers.all("x-litellm-model") {
         model.add(Some(std::str::from_utf8(value).map_err(|_| DenyReason::ModelMalformed)?))?;
     }
-    if rule != ModelRule::PathOnly {
-        let facts = body::read(view, matches!(rule, ModelRule::Body | ModelRule::OptionalBody))?;
+    if matches!(rule, ModelRule::Body | ModelRule::OptionalBody | ModelRule::Path) {
+        let facts = body::read(view, rule != ModelRule::Path)?;
         model.add(facts.model.as_deref())?;
     }
-    Ok(Ask { model: model.0 })
+    Ok(Ask { model: model.0, managed: Managed::default() })
 }
 
 /// The one value all sources agree on.
