@@ -5,16 +5,16 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::authn::{Authenticator, Failure};
-use crate::core::ask::{self, Ask};
+use crate::core::ask::{self, Ask, BodyLimits};
 use crate::core::decision::Decision;
 use crate::core::deny::DenyReason;
-use crate::core::extract;
+use crate::core::extract::{Extractor, Input};
 use crate::core::identity::Identity;
 use crate::core::mutate::HeaderPolicy;
 use crate::core::path::Target;
 use crate::core::policy::rules::RouteRules;
 use crate::core::policy::{self, Facts};
-use crate::core::request::RequestView;
+use crate::core::request::{Fidelity, RequestView};
 use crate::core::route::{Method, MethodSet, RouteTable};
 
 /// Everything a decision needs, compiled from one configuration, complete and immutable.
@@ -24,10 +24,14 @@ pub struct Snapshot {
     pub version: String,
     /// Who may come in.
     pub authenticator: Authenticator,
+    /// Where credentials are.
+    pub extractor: Extractor,
     /// What there is to ask for.
     pub routes: RouteTable,
     /// What is said about it to everybody.
     pub rules: RouteRules,
+    /// What is known of the proxy's buffering.
+    pub body_limits: BodyLimits,
     /// What the upstream sees.
     pub headers: HeaderPolicy,
 }
@@ -72,33 +76,39 @@ async fn journey(
     now: Timestamp,
     evidence: &mut Evidence,
 ) -> Result<Decision, Failure> {
+    if view.headers.fidelity() == Fidelity::Lossy && view.target.contains('!') {
+        // It may stand for a byte that the upstream gets and we do not see (S-011).
+        return Err(DenyReason::PathMalformed.into());
+    }
     let target = Target::parse(view.target, snapshot.routes.root_path()).map_err(|_| DenyReason::PathMalformed)?;
+    let input = Input { headers: &view.headers, path: &target.path, query: target.query, pass_through: None };
     let method = Method::parse(view.method).ok_or(DenyReason::MethodNotAllowed);
     if snapshot.routes.is_public(&target.path) {
         evidence.route = "public";
         evidence.methods = PUBLIC_METHODS;
-        return Ok(public(snapshot, view, method?)?);
+        return Ok(public(snapshot, &input, method?)?);
     }
     let found = snapshot.routes.find(&target.path);
     evidence.route = found.as_ref().map_or("unknown", |found| found.route.id);
     evidence.methods = found.as_ref().map_or(MethodSet::EMPTY, |found| found.route.methods);
     let method = method?;
     if found.as_ref().is_some_and(|found| found.is_open(method)) {
-        return Ok(open(snapshot, view));
+        return Ok(open(snapshot, &input)?);
     }
 
-    let credential = extract::credential(&view.headers)?;
+    let credential = snapshot.extractor.credential(&input)?;
     let identity = snapshot.authenticator.identify(&credential).await?;
     let identity = evidence.identity.insert(identity);
 
-    let ask = found.as_ref().map_or(Ok(Ask::default()), |found| ask::read(view, target.query, method, found));
+    let read = |found| ask::read(view, target.query, method, found, snapshot.body_limits);
+    let ask = found.as_ref().map_or(Ok(Ask::default()), read);
     evidence.model = ask.as_ref().ok().and_then(|ask| ask.model.clone());
     let facts =
         Facts { identity, path: &target.path, method, found: found.as_ref(), ask: &ask, rules: &snapshot.rules, now };
     policy::judge(&facts)?;
 
     let model = evidence.model.as_deref();
-    Ok(Decision::Allow(Box::new(snapshot.headers.mutations(identity, model, &credential.headers, view))))
+    Ok(Decision::Allow(Box::new(snapshot.headers.mutations(identity, model, &credential.places, &input)?)))
 }
 
 /// What anybody may do to a public path.
@@ -106,13 +116,10 @@ const PUBLIC_METHODS: MethodSet = MethodSet::of(&[Method::Get, Method::Head, Met
 
 /// A public path is open to everybody, and nobody is somebody on it: the presented credential is not
 /// looked at, and claimed identities are stripped all the same (S-043).
-fn public(snapshot: &Snapshot, view: &RequestView<'_>, method: Method) -> Result<Decision, DenyReason> {
-    if !PUBLIC_METHODS.has(method) {
-        return Err(DenyReason::MethodNotAllowed);
-    }
-    Ok(open(snapshot, view))
+fn public(snapshot: &Snapshot, input: &Input<'_>, method: Method) -> Result<Decision, DenyReason> {
+    if PUBLIC_METHODS.has(method) { open(snapshot, input) } else { Err(DenyReason::MethodNotAllowed) }
 }
 
-fn open(snapshot: &Snapshot, view: &RequestView<'_>) -> Decision {
-    Decision::Allow(Box::new(snapshot.headers.mutations(&Identity::Anonymous, None, &[], view)))
+fn open(snapshot: &Snapshot, input: &Input<'_>) -> Result<Decision, DenyReason> {
+    Ok(Decision::Allow(Box::new(snapshot.headers.mutations(&Identity::Anonymous, None, &[], input)?)))
 }

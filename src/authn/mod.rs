@@ -49,7 +49,9 @@ impl Authenticator {
     /// [`Failure::Denied`] when the credential is nobody's, [`Failure::Outage`] when that is not known.
     pub async fn identify(&self, credential: &Credential) -> Result<Identity, Failure> {
         if self.master_key.as_ref().is_some_and(|master_key| master_key.matches(credential)) {
-            return Ok(Identity::MasterKey);
+            // A query ends up in logs and histories: never the master key (SEC-16).
+            let refused = credential.is_in_query_only();
+            return if refused { Err(DenyReason::CredentialUnknown.into()) } else { Ok(Identity::MasterKey) };
         }
         virtual_key::identify(credential, &self.store).await
     }

@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use super::load::{Configuration, Reader, Settings};
 use super::problem::Problems;
-use super::raw::{RawConfig, RawHeaders, RawKeyFile, RawKeys, RawLimits, RawListen, RawUpstreamCredential};
+use super::raw::{
+    RawConfig, RawCredentials, RawHeaders, RawKeyFile, RawKeys, RawLimits, RawListen, RawSource, RawUpstreamCredential,
+};
 use super::{keys, routes, secret};
 use crate::authn::{Authenticator, MasterKey};
-use crate::core::extract::CREDENTIAL_HEADERS;
+use crate::core::ask::BodyLimits;
+use crate::core::extract::{CREDENTIAL_HEADERS, Extractor, OptionalSource};
 use crate::core::header::{HeaderName, HeaderValue};
 use crate::core::mutate::HeaderPolicy;
 use crate::core::route::groups::GroupNames;
@@ -50,14 +53,18 @@ pub(super) fn configuration(
     let mut section = Section { file, reader, problems };
     check_listen(&raw.listen, &mut section);
     check_limits(&raw.limits, &mut section);
+    let extractor = extractor(&raw.credentials, &mut section);
     let headers = headers(&raw.headers, &mut section);
     // Names are known even where a group is not sound, so that a key file is not blamed for it.
     let names = GroupNames::new(raw.routes.groups.keys().cloned().collect());
     let routes = routes::compile(raw.routes, &raw.litellm_compat, &mut section);
     let authenticator = authenticator(raw.master_key.as_deref(), raw.keys.as_ref(), &names, &mut section);
     let version = section.reader.version();
+    let extractor = extractor?;
+    let body_limits = BodyLimits { proxy_buffers: raw.envoy.max_request_bytes };
+    let headers = headers?.with_credential_headers(extractor.custom_header.clone());
     let (routes, rules) = routes?;
-    let snapshot = Snapshot { version, authenticator: authenticator?, routes, rules, headers: headers? };
+    let snapshot = Snapshot { version, authenticator: authenticator?, extractor, routes, rules, body_limits, headers };
     let snapshot = Arc::new(snapshot);
     Some(Configuration { snapshot, settings: Settings { listen: raw.listen, log: raw.log, limits: raw.limits } })
 }
@@ -99,6 +106,24 @@ fn key_file(
     let file = section.file.parent().unwrap_or(Path::new("")).join(&keys.file);
     let raw: RawKeyFile = section.reader.parse(&file, section.problems)?;
     keys::compile(&file, &raw, master_key, names, section.problems)
+}
+
+fn extractor(raw: &RawCredentials, section: &mut Section<'_, '_>) -> Option<Extractor> {
+    let custom_header = match raw.header.as_ref().map(|name| HeaderName::new(name.clone())) {
+        None => None,
+        Some(Some(name)) => Some(name),
+        Some(None) => {
+            section.problem("credentials.header", "it is no name of a request header");
+            return None;
+        }
+    };
+    let optional = raw.also.iter().map(|source| match source {
+        RawSource::QueryKey => OptionalSource::QueryKey,
+        RawSource::BasicRaw => OptionalSource::BasicRaw,
+        RawSource::AwsSigv4 => OptionalSource::AwsSigV4,
+        RawSource::LitellmUserApiKey => OptionalSource::LitellmUserApiKey,
+    });
+    Some(Extractor { custom_header, optional: optional.collect() })
 }
 
 fn headers(raw: &RawHeaders, section: &mut Section<'_, '_>) -> Option<HeaderPolicy> {

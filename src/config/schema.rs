@@ -28,7 +28,11 @@ pub fn schema<T: JsonSchema>() -> Value {
 /// Parses a document. `None` when that failed, with the reasons in `problems`.
 pub(super) fn parse<T: Shape>(file: &Path, text: &str, problems: &mut Problems) -> Option<T> {
     let value = match yaml(text) {
-        Ok(Value::Null) => Value::Object(serde_json::Map::default()),
+        // As a writer leaves it that truncates first. Taken for "no keys" it would lock everybody out.
+        Ok(Value::Null) => {
+            problems.add(file, "", "the file is empty; write `{}` where that is meant");
+            return None;
+        }
         Ok(value) => value,
         Err((place, text)) => {
             problems.add(file, place, text);
@@ -66,6 +70,7 @@ fn yaml(text: &str) -> Result<Value, (String, String)> {
             max_aliases: 1000,
             max_anchors: 1000,
         },
+        alias_limits: serde_yaml::alias_limits! { max_total_replayed_events: 10_000 },
     };
     serde_yaml::from_str_with_options(text, options).map_err(|error| {
         // The formatter for users has no words about this library, and no excerpt that could show a secret.

@@ -7,6 +7,8 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::core::extract::Place;
+
 /// Longest credential looked at, in bytes (S-091).
 pub const MAX_CREDENTIAL: usize = 1024;
 
@@ -79,13 +81,21 @@ impl fmt::Debug for KeyHash {
     }
 }
 
-/// A credential found in a request, and the header that carried it.
+/// A credential found in a request, and the places that carried it.
 #[derive(Debug, Clone)]
 pub struct Credential {
     /// The text, as presented.
     pub secret: Secret,
-    /// Lower-case names of the headers that carried it; more than one when they agree.
-    pub headers: Vec<&'static str>,
+    /// Where it was; more than one place when they agree.
+    pub places: Vec<Place>,
+}
+
+impl Credential {
+    /// Whether it came in the query alone, where logs and histories keep it.
+    #[must_use]
+    pub fn is_in_query_only(&self) -> bool {
+        self.places.iter().all(|place| *place == Place::QueryKey)
+    }
 }
 
 #[cfg(test)]

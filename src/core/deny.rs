@@ -16,6 +16,8 @@ pub enum DenyReason {
     CredentialMalformed,
     /// Two different credentials in one request.
     CredentialConflict,
+    /// A header that an upstream could believe cannot be removed, for its name is no token.
+    HeaderMalformed,
     /// Not of the form `sk-…`.
     CredentialNotAKey,
     /// No such key.
@@ -54,6 +56,8 @@ pub enum DenyReason {
     TeamBlocked,
     /// The route names a model in its body, and the proxy sent none.
     BodyMissing,
+    /// The body has no announced length, so that nobody knows whether all of it was seen.
+    BodyLengthMissing,
     /// The body is larger than what the proxy buffers.
     BodyTruncated,
     /// The body is not one unambiguous JSON object, or it is encoded.
@@ -89,12 +93,13 @@ pub struct Refusal {
 
 impl DenyReason {
     /// Every reason, for the guards that want all of them covered.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 35] = [
         Self::PathMalformed,
         Self::MethodNotAllowed,
         Self::CredentialMissing,
         Self::CredentialMalformed,
         Self::CredentialConflict,
+        Self::HeaderMalformed,
         Self::CredentialNotAKey,
         Self::CredentialUnknown,
         Self::KeyBlocked,
@@ -114,6 +119,7 @@ impl DenyReason {
         Self::QueryAmbiguous,
         Self::TeamBlocked,
         Self::BodyMissing,
+        Self::BodyLengthMissing,
         Self::BodyTruncated,
         Self::BodyMalformed,
         Self::ModelMissing,
@@ -135,6 +141,7 @@ impl DenyReason {
             Self::CredentialMissing => ("credential_missing", 401, "auth_error", "no API key was sent; send `Authorization: Bearer sk-…` or `x-api-key: sk-…`"),
             Self::CredentialMalformed => ("credential_malformed", 401, "auth_error", "the API key is malformed; send it once, as `Authorization: Bearer sk-…` or `x-api-key: sk-…`"),
             Self::CredentialConflict => ("credential_conflict", 401, "auth_error", "the request carries different API keys; send one"),
+            Self::HeaderMalformed => ("header_malformed", 400, "bad_request_error", "a request header has a malformed name"),
             Self::CredentialNotAKey => ("credential_not_a_key", 401, "auth_error", "the API key is not a virtual key; virtual keys begin with `sk-`"),
             Self::CredentialUnknown => ("credential_unknown", 401, "token_not_found_in_db", "the API key is not valid"),
             Self::KeyBlocked => ("key_blocked", 401, "auth_error", "the API key is blocked"),
@@ -154,6 +161,7 @@ impl DenyReason {
             Self::QueryAmbiguous => ("query_ambiguous", 400, "invalid_request_error", "a query parameter is repeated with another value, or is not a valid text"),
             Self::TeamBlocked => ("team_blocked", 403, "auth_error", "the team of the API key is blocked"),
             Self::BodyMissing => ("body_missing", 400, "invalid_request_error", "this route needs a JSON body"),
+            Self::BodyLengthMissing => ("body_length_missing", 411, "invalid_request_error", "the request body needs a content-length"),
             Self::BodyTruncated => ("body_truncated", 413, "invalid_request_error", "the request body is too large to be checked"),
             Self::BodyMalformed => ("body_malformed", 400, "invalid_request_error", "the request body is not one unambiguous JSON object; send it uncompressed, as `application/json`"),
             Self::ModelMissing => ("model_missing", 400, "invalid_request_error", "the request names no model"),

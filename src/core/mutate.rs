@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::core::extract::CREDENTIAL_HEADERS;
+use crate::core::deny::DenyReason;
+use crate::core::extract::websocket_protocol::{self, Remainder};
+use crate::core::extract::{CREDENTIAL_HEADERS, Input, Place, query_key};
 use crate::core::header::{HeaderName, HeaderValue, fold};
 use crate::core::identity::Identity;
-use crate::core::request::RequestView;
 
 /// The identity headers, without their prefix (LiteLLM ID-4).
 pub const IDENTITY_HEADERS: [&str; 11] = [
@@ -38,6 +39,7 @@ const PROXY_HEADERS: &[&str] = &[
 pub struct Mutations {
     set: BTreeMap<HeaderName, HeaderValue>,
     remove: Vec<HeaderName>,
+    remove_query_key: bool,
 }
 
 impl Mutations {
@@ -50,6 +52,12 @@ impl Mutations {
     #[must_use]
     pub fn remove(&self) -> &[HeaderName] {
         &self.remove
+    }
+
+    /// Query parameters to remove. Only ever of a request that has them: a change of a query that is not
+    /// there crashes older Envoys (S-062).
+    pub fn remove_query(&self) -> impl Iterator<Item = &'static str> {
+        self.remove_query_key.then_some(query_key::NAME).into_iter()
     }
 }
 
@@ -64,6 +72,8 @@ pub struct HeaderPolicy {
     keep_credential: bool,
     /// The upstream's own credential.
     upstream_credential: Option<(HeaderName, HeaderValue)>,
+    /// Headers that carry credentials in this deployment, beside the usual ones.
+    credential_headers: Vec<HeaderName>,
 }
 
 impl HeaderPolicy {
@@ -80,37 +90,63 @@ impl HeaderPolicy {
         let swallows = |name: &&str| fold(name).starts_with(&folded_prefix);
         let innocent = CREDENTIAL_HEADERS.iter().chain(PROXY_HEADERS).chain(COMMON_HEADERS).all(|name| !swallows(name));
         let usable = token && prefix.len() >= 3 && prefix.ends_with('-') && folded_prefix == prefix && innocent;
-        usable.then(|| Self { prefix: prefix.to_owned(), folded_prefix, keep_credential, upstream_credential })
+        usable.then(|| Self {
+            prefix: prefix.to_owned(),
+            folded_prefix,
+            keep_credential,
+            upstream_credential,
+            credential_headers: Vec::new(),
+        })
+    }
+
+    /// Removes these headers as well: the configuration lets them carry credentials.
+    #[must_use]
+    pub fn with_credential_headers(mut self, headers: impl IntoIterator<Item = HeaderName>) -> Self {
+        self.credential_headers.extend(headers);
+        self
     }
 
     /// The changes for a request of this caller.
     ///
-    /// `credential_headers` are the headers whose credential was accepted; `model` is the one model the
+    /// `accepted` are the places of the credential that was accepted; `model` is the one model the
     /// request was judged by.
-    #[must_use]
+    ///
+    /// # Errors
+    /// [`DenyReason::HeaderMalformed`] when a header that must go cannot be named in a removal;
+    /// [`DenyReason::CredentialMalformed`] when a credential is where it cannot be removed from.
     pub fn mutations(
         &self,
         identity: &Identity,
         model: Option<&str>,
-        credential_headers: &[&'static str],
-        view: &RequestView<'_>,
-    ) -> Mutations {
+        accepted: &[Place],
+        input: &Input<'_>,
+    ) -> Result<Mutations, DenyReason> {
         let mut set = self.identity_headers(identity, model);
         set.extend(self.upstream_credential.clone());
-        let kept = |name: &str| self.keep_credential && credential_headers.contains(&name);
+        let keeps = |place: &Place| self.keep_credential && accepted.contains(place);
+        let kept = |name: &str| HeaderName::new(name.to_owned()).is_some_and(|name| keeps(&Place::Header(name)));
+        let mut remove_protocol = false;
+        match websocket_protocol::remainder(input)? {
+            Remainder::Items(rest) if !keeps(&Place::WebSocketProtocol) => {
+                set.extend(HeaderName::new(websocket_protocol::HEADER).map(|name| (name, rest)));
+            }
+            Remainder::Nothing => remove_protocol = !keeps(&Place::WebSocketProtocol),
+            Remainder::Items(_) | Remainder::Unchanged => {}
+        }
+        let remove_query_key = query_key::is_present(input)? && !keeps(&Place::QueryKey);
         let owned = IDENTITY_HEADERS.iter().map(|suffix| format!("{}{suffix}", self.prefix));
         let named =
             CREDENTIAL_HEADERS.iter().filter(|name| !kept(name)).chain(PROXY_HEADERS).map(|&name| name.to_owned());
-        let spoofed = view.headers.names().filter(|name| self.is_trusted(name) && !kept(name)).map(str::to_owned);
-        let mut remove: Vec<_> = owned
-            .chain(named)
-            .chain(spoofed)
-            .filter_map(HeaderName::new)
-            .filter(|name| !set.contains_key(name))
-            .collect();
+        let spoofed = input.headers.names().filter(|name| self.is_trusted(name) && !kept(name)).map(str::to_owned);
+        let protocol = remove_protocol.then(|| websocket_protocol::HEADER.to_owned());
+        let configured = self.credential_headers.iter().map(HeaderName::to_string).filter(|name| !kept(name));
+        let all = owned.chain(named).chain(configured).chain(spoofed).chain(protocol);
+        let remove: Option<Vec<_>> = all.map(HeaderName::new).collect();
+        let mut remove = remove.ok_or(DenyReason::HeaderMalformed)?;
+        remove.retain(|name| !set.contains_key(name));
         remove.sort_unstable();
         remove.dedup();
-        Mutations { set, remove }
+        Ok(Mutations { set, remove, remove_query_key })
     }
 
     /// Whether an upstream might believe a header of this name to come from us, in any spelling.
@@ -118,7 +154,8 @@ impl HeaderPolicy {
         let folded = fold(name);
         let stem = self.folded_prefix.trim_end_matches('-');
         folded.strip_prefix(stem).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-            || CREDENTIAL_HEADERS.contains(&folded.as_str())
+            || CREDENTIAL_HEADERS.iter().any(|name| fold(name) == folded)
+            || self.credential_headers.iter().any(|name| fold(name.as_str()) == folded)
             || PROXY_HEADERS.contains(&folded.as_str())
     }
 

@@ -26,6 +26,9 @@ pub enum BodyView<'a> {
         bytes: &'a [u8],
         /// How far the bytes can be trusted to be those on the wire.
         fidelity: Fidelity,
+        /// Whether `content-length` announced as many. Without it the proxy may take a pause of the
+        /// client, at exactly the limit of what it buffers, for the end of the body (S-049).
+        announced: bool,
     },
     /// The proxy cut the body off. A stump never authorises (S-048, S-049).
     Truncated,

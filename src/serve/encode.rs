@@ -23,6 +23,7 @@ pub(super) fn allow(mutations: &Mutations, metadata: Struct) -> CheckResponse {
     let ok = OkHttpResponse {
         headers: mutations.set().map(|(name, value)| overwrite(name.as_str(), value.as_str())).collect(),
         headers_to_remove: mutations.remove().iter().map(HeaderName::to_string).collect(),
+        query_parameters_to_remove: mutations.remove_query().map(str::to_owned).collect(),
         ..OkHttpResponse::default()
     };
     response(OK, HttpResponse::OkResponse(ok), Some(metadata))

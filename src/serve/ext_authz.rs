@@ -111,7 +111,14 @@ fn answer(verdict: &Verdict, version: &str, id: &str, http: Option<&HttpRequest>
 fn view(http: &HttpRequest) -> RequestView<'_> {
     let headers = headers(http);
     let body = body(http, &headers);
-    RequestView { id: request_id(http), method: &http.method, target: &http.path, headers, body }
+    RequestView { id: request_id(http), method: &http.method, target: target(http, &headers), headers, body }
+}
+
+/// The request target as the upstream will get it. Envoy puts `!` for bytes that are not UTF-8 into
+/// `path`, but not into the raw pseudo-header beside it (S-011). What is no text is no target.
+fn target<'a>(http: &'a HttpRequest, headers: &HeaderView<'a>) -> &'a str {
+    let raw = headers.all(":path").next().filter(|_| headers.fidelity() == Fidelity::Exact);
+    raw.map_or(http.path.as_str(), |raw| std::str::from_utf8(raw).unwrap_or_default())
 }
 
 /// `header_map` keeps duplicates and bytes, but only with `encode_raw_headers`; `headers` has merged
@@ -137,13 +144,22 @@ fn body<'a>(http: &'a HttpRequest, headers: &HeaderView<'a>) -> BodyView<'a> {
     let fidelity = if http.raw_body.is_empty() { Fidelity::Lossy } else { Fidelity::Exact };
     match (marks.next(), marks.next()) {
         (None, _) => BodyView::NotSent,
-        (Some(b"false"), None) if has_length(headers, bytes.len()) => BodyView::Complete { bytes, fidelity },
+        (Some(b"false"), None) => match announced(headers) {
+            None => BodyView::Complete { bytes, fidelity, announced: false },
+            Some(length) if length == Some(bytes.len()) => BodyView::Complete { bytes, fidelity, announced: true },
+            Some(_) => BodyView::Truncated,
+        },
         _ => BodyView::Truncated,
     }
 }
 
-fn has_length(headers: &HeaderView<'_>, length: usize) -> bool {
-    headers.all("content-length").all(|value| std::str::from_utf8(value).is_ok_and(|text| text.parse() == Ok(length)))
+/// The announced length, if there is an announcement; `Some(None)` when it is no number or not one.
+#[expect(clippy::option_option, reason = "no announcement and a bad one are different things")]
+fn announced(headers: &HeaderView<'_>) -> Option<Option<usize>> {
+    let mut values = headers.all("content-length");
+    let value = values.next()?;
+    let length = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+    Some(length.filter(|_| values.next().is_none()))
 }
 
 /// Envoy's request id, which a client may have chosen: kept only when it is short and harmless.

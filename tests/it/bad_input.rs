@@ -77,6 +77,37 @@ async fn a_length_that_disagrees_is_a_stump_s048() {
 }
 
 #[tokio::test]
+async fn a_body_without_a_length_needs_to_know_envoys_limit_s049() {
+    let chunked = || {
+        let mut asked = get("/v1/chat/completions").key("sk-a").header("x-envoy-auth-partial-body", "false").raw();
+        let http = asked.attributes.as_mut().unwrap().request.as_mut().unwrap().http.as_mut().unwrap();
+        http.method = "POST".to_owned();
+        http.raw_body = format!(r#"{{"model":"gpt-4o","pad":"{}"}}"#, "x".repeat(2048)).into_bytes();
+        asked
+    };
+    let (_files, _running, client) = gate().await;
+    assert_eq!(client.outcome(chunked()).await.summary(), "411 body_length_missing");
+    for (limit, expected) in [(4096, "200 allow"), (1024, "413 body_truncated")] {
+        let config = config(&format!("envoy: {{ max_request_bytes: {limit} }}\n"));
+        let files = Files::new(&config, &format!("keys: [{{ key_hash: {} }}]\n", hash("sk-a")));
+        let running = Running::start(&files.config()).await;
+        assert_eq!(running.client().await.outcome(chunked()).await.summary(), expected);
+    }
+}
+
+#[tokio::test]
+async fn the_raw_path_is_judged_s011() {
+    let (_files, _running, client) = gate().await;
+    let garbled = get("/v1/models?x=!").key("sk-a");
+    assert_eq!(
+        client.outcome(garbled.clone().header(":path", b"/v1/models?x=\xff").raw()).await.summary(),
+        "400 path_malformed"
+    );
+    assert_eq!(client.outcome(garbled.clone().header(":path", "/v1/models?x=!").raw()).await.summary(), "200 allow");
+    assert_eq!(client.outcome(garbled.lossy()).await.summary(), "400 path_malformed");
+}
+
+#[tokio::test]
 async fn only_envoy_says_that_a_body_is_whole_s047() {
     let (_files, _running, client) = gate().await;
     let chat = post("/v1/chat/completions", r#"{"model":"gpt-4o"}"#).key("sk-a");
@@ -109,7 +140,7 @@ async fn claimed_identities_never_pass_s041_s042_s043() {
 
 #[tokio::test]
 async fn too_many_checks_at_once_are_an_error_s249() {
-    let files = Files::new(&config("limits: { concurrent_checks: 1 }\n"), "");
+    let files = Files::new(&config("limits: { concurrent_checks: 1 }\n"), "{}");
     let running = Running::start(&files.config()).await;
     let client = running.client().await;
     let ask = async || client.check(get("/v1/models").key(MASTER_KEY).raw()).await;

@@ -1,5 +1,7 @@
 //! What a person reads when a configuration is wrong: every problem at once, with its place and remedy.
 
+use std::fmt::Write as _;
+
 use expect_test::{Expect, expect};
 use tollgate::config::load::load;
 
@@ -91,6 +93,13 @@ fn broken_yaml_has_a_line_and_a_column() {
 fn an_open_door_is_not_offered() {
     check(
         "",
+        "",
+        &expect![[r#"
+            tollgate.yaml: the file is empty; write `{}` where that is meant
+        "#]],
+    );
+    check(
+        "{}\n",
         "",
         &expect![[r#"
         tollgate.yaml: nobody could get in: set `master_key`, or `keys.file`, or both
@@ -187,7 +196,7 @@ fn an_alias_bomb_is_refused_s258() {
     let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
     for level in 1..12 {
         let refs = vec![format!("*a{}", level - 1); 9].join(", ");
-        bomb += &format!("a{level}: &a{level} [{refs}]\n");
+        writeln!(bomb, "a{level}: &a{level} [{refs}]").unwrap();
     }
     let files = Files::new(&bomb, "");
     let text = load(&files.config(), &environment).result.unwrap_err().to_string();

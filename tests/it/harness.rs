@@ -63,6 +63,15 @@ pub fn hash(key: &str) -> String {
     KeyHash::of(key).to_hex()
 }
 
+/// A file of vectors: of the directory `TOLLGATE_VECTORS` where that is set, else the committed one.
+#[expect(clippy::disallowed_methods, reason = "a switch of the tests")]
+pub fn vectors(name: &str) -> String {
+    let committed = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
+    let directory = std::env::var("TOLLGATE_VECTORS").map_or_else(|_| committed(), PathBuf::from);
+    let path = directory.join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 pub fn environment(_: &str) -> Option<String> {
     None
 }
@@ -181,10 +190,12 @@ pub struct Asked {
     pub path: String,
     pub headers: Vec<(String, Vec<u8>)>,
     pub body: Option<Vec<u8>>,
+    /// Whether the body comes with a `content-length`.
+    pub body_length: bool,
 }
 
 pub fn get(path: &str) -> Asked {
-    Asked { method: "GET", path: path.to_owned(), headers: Vec::new(), body: None }
+    Asked { method: "GET", path: path.to_owned(), headers: Vec::new(), body: None, body_length: true }
 }
 
 pub fn post(path: &str, body: &str) -> Asked {
@@ -221,7 +232,9 @@ impl Asked {
     fn all_headers(&self) -> Vec<(String, Vec<u8>)> {
         let mut headers = self.headers.clone();
         if let Some(body) = &self.body {
-            headers.push(("content-length".to_owned(), body.len().to_string().into_bytes()));
+            if self.body_length {
+                headers.push(("content-length".to_owned(), body.len().to_string().into_bytes()));
+            }
             headers.push(("x-envoy-auth-partial-body".to_owned(), b"false".to_vec()));
         }
         headers

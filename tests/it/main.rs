@@ -7,9 +7,12 @@
     clippy::indexing_slicing,
     reason = "tests fail by panicking; clippy's own exception covers only functions marked #[test]"
 )]
+#![expect(unreachable_pub, reason = "a test binary has no outside; `pub` says what the harness offers")]
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
 mod bad_input;
 mod config_errors;
+mod credential_vectors;
 mod harness;
 mod layering;
 mod matrix;

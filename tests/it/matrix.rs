@@ -12,8 +12,11 @@ use tollgate::core::route::groups::Group;
 
 use crate::harness::{Asked, Client, Files, MASTER_KEY, Running, config, get, hash, post};
 
+/// Puts a credential into a request.
+type Present = fn(Asked) -> Asked;
+
 /// Callers: a name, and how the name puts its credential into a request.
-const CALLERS: &[(&str, fn(Asked) -> Asked)] = &[
+const CALLERS: &[(&str, Present)] = &[
     ("nobody", |asked| asked),
     ("unknown key", |asked| asked.key("sk-nobody")),
     ("no key at all", |asked| asked.key("hunter2")),
@@ -91,6 +94,7 @@ fn requests() -> Vec<(String, Asked)> {
         asked("GET /health/liveliness", get("/health/liveliness")),
         asked("DELETE /health/liveliness", Asked { method: "DELETE", ..get("/health/liveliness") }),
         asked("GET /v1/models", get("/v1/models")),
+        asked("GET /v1/models, x-auth-user id: root", get("/v1/models").header("x-auth-user id", "root")),
         asked("POST /v1/models", post("/v1/models", "{}")),
         asked("GET /v1/models/big", get("/v1/models/big")),
         chat(r#"{"model":"mini"}"#),
@@ -103,6 +107,10 @@ fn requests() -> Vec<(String, Asked)> {
         asked(
             "POST /v1/chat/completions, cut off",
             Asked { method: "POST", ..get("/v1/chat/completions") }.header("x-envoy-auth-partial-body", "true"),
+        ),
+        asked(
+            "POST /v1/chat/completions, in chunks",
+            Asked { body_length: false, ..post("/v1/chat/completions", r#"{"model":"mini"}"#) },
         ),
         asked(
             r#"POST /v1/chat/completions?model=big {"model":"mini"}"#,
@@ -225,7 +233,10 @@ fn the_page_shows_every_check() {
         ("organization", &[OrganizationNotAllowed]),
         ("role", &[RoleNotAllowed, ViewerNotAllowed, AnotherUser, QueryAmbiguous]),
         ("team_blocked", &[TeamBlocked]),
-        ("request_readable", &[BodyMissing, BodyTruncated, BodyMalformed, ModelMalformed, ModelAmbiguous]),
+        (
+            "request_readable",
+            &[BodyMissing, BodyLengthMissing, BodyTruncated, BodyMalformed, ModelMalformed, ModelAmbiguous],
+        ),
         ("model_named", &[ModelMissing]),
         ("key_models", &[KeyModelDenied]),
         ("team_models", &[TeamModelDenied]),

@@ -42,7 +42,7 @@ async fn a_renamed_file_is_noticed_s264() {
 
 #[tokio::test]
 async fn a_swapped_symlink_is_noticed_s264() {
-    let files = Files::new("", "");
+    let files = Files::new("", "{}");
     for (directory, key) in [("one", "sk-a"), ("two", "sk-b")] {
         std::fs::create_dir(files.path(directory)).unwrap();
         files.write(&format!("{directory}/keys.yaml"), &keys(&[key]));
@@ -95,7 +95,7 @@ async fn a_bad_file_changes_nothing_and_says_so_s262() {
 #[tokio::test]
 async fn a_rotated_master_key_replaces_the_old_one_s265() {
     let config = config("").lines().filter(|line| !line.starts_with("master_key")).collect::<Vec<_>>().join("\n");
-    let files = Files::new(&format!("{config}\nmaster_key: file:master\n"), "");
+    let files = Files::new(&format!("{config}\nmaster_key: file:master\n"), "{}");
     files.write("master", "sk-first-0123456789abcdef\n");
     let running = Running::start(&files.config()).await;
     let client = running.client().await;

@@ -14,7 +14,7 @@ fn unix_config(files: &Files) -> String {
 
 #[tokio::test]
 async fn a_unix_socket_gives_the_same_answers_s269() {
-    let files = Files::new("", "");
+    let files = Files::new("", "{}");
     files.write("tollgate.yaml", &unix_config(&files));
     let socket = files.path("gate.sock");
     // A stale socket, as a killed process leaves it.
@@ -31,7 +31,7 @@ async fn a_unix_socket_gives_the_same_answers_s269() {
 
 #[tokio::test]
 async fn nothing_but_a_stale_socket_is_replaced_s269() {
-    let files = Files::new("", "");
+    let files = Files::new("", "{}");
     files.write("tollgate.yaml", &unix_config(&files));
     let bind = async || {
         let loaded = tollgate::config::load::load(&files.config(), &crate::harness::environment);
@@ -52,7 +52,7 @@ async fn nothing_but_a_stale_socket_is_replaced_s269() {
 async fn a_taken_port_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let files = Files::new(&config("").replace("grpc: '127.0.0.1:0'", &format!("grpc: '{address}'")), "");
+    let files = Files::new(&config("").replace("grpc: '127.0.0.1:0'", &format!("grpc: '{address}'")), "{}");
     let loaded = tollgate::config::load::load(&files.config(), &crate::harness::environment);
     let app = tollgate::app::App::new(files.config(), loaded.files, loaded.result.unwrap());
     let error = app.bind().await.unwrap_err().to_string();
@@ -61,7 +61,7 @@ async fn a_taken_port_is_named() {
 
 #[tokio::test]
 async fn health_follows_the_shutdown_s266() {
-    let files = Files::new(&config(""), "");
+    let files = Files::new(&config(""), "{}");
     let mut running = Running::start(&files.config()).await;
     let mut health = HealthClient::new(running.channel().await);
     let request = |service: &str| HealthCheckRequest { service: service.to_owned() };
@@ -81,7 +81,7 @@ async fn health_follows_the_shutdown_s266() {
 
 #[tokio::test]
 async fn a_peer_that_never_closes_does_not_keep_the_process_s266() {
-    let files = Files::new(&config("limits: { shutdown_grace_seconds: 1 }\n"), "");
+    let files = Files::new(&config("limits: { shutdown_grace_seconds: 1 }\n"), "{}");
     let mut running = Running::start(&files.config()).await;
     let mut health = HealthClient::new(running.channel().await);
     let _endless = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
@@ -91,7 +91,7 @@ async fn a_peer_that_never_closes_does_not_keep_the_process_s266() {
 
 #[tokio::test]
 async fn pages_show_how_it_is_and_no_secret() {
-    let files = Files::new(&config(""), "");
+    let files = Files::new(&config(""), "{}");
     let running = Running::start(&files.config()).await;
     let client = running.client().await;
     client.outcome(get("/v1/models").key(MASTER_KEY).raw()).await;
@@ -116,7 +116,7 @@ async fn pages_show_how_it_is_and_no_secret() {
 
 #[tokio::test]
 async fn two_in_one_process_share_nothing() {
-    let (one, two) = (Files::new(&config(""), ""), Files::new(&config(""), ""));
+    let (one, two) = (Files::new(&config(""), "{}"), Files::new(&config(""), "{}"));
     let (one, two) = (Running::start(&one.config()).await, Running::start(&two.config()).await);
     one.client().await.outcome(get("/v1/models").raw()).await;
     let counted = async |running: &Running| running.page("/metrics").await.1.contains("credential_missing");

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
-use super::complete;
+use super::{BodyLimits, complete};
 use crate::core::deny::DenyReason;
 use crate::core::request::{Fidelity, HeaderView, RequestView};
 
@@ -37,8 +37,8 @@ pub(super) enum Texts {
 }
 
 /// Scans the body. Without one, `required` decides whether that is a refusal.
-pub(super) fn read(view: &RequestView<'_>, required: bool) -> Result<BodyFacts, DenyReason> {
-    let Some((bytes, fidelity)) = complete(&view.body)? else {
+pub(super) fn read(view: &RequestView<'_>, required: bool, limits: BodyLimits) -> Result<BodyFacts, DenyReason> {
+    let Some((bytes, fidelity)) = complete(&view.body, limits)? else {
         return if required { Err(DenyReason::BodyMissing) } else { Ok(BodyFacts::default()) };
     };
     if !is_plain_json(&view.headers) {
@@ -65,8 +65,8 @@ fn is_plain_json(headers: &HeaderView<'_>) -> bool {
 
 fn scan(bytes: &[u8], fidelity: Fidelity) -> Result<BodyFacts, DenyReason> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let (mut facts, model) =
-        deserializer.deserialize_map(TopLevel { fidelity }).map_err(|_| DenyReason::BodyMalformed)?;
+    let read = deserializer.deserialize_map(TopLevel { fidelity });
+    let (mut facts, model) = read.map_err(|_| DenyReason::BodyMalformed)?;
     deserializer.end().map_err(|_| DenyReason::BodyMalformed)?;
     // A list of models is understood as LiteLLM does: all must be granted (MSRC-1).
     facts.model = match model {

@@ -1,7 +1,7 @@
 //! What a request of administration names: organisations, a user, members of a profile.
 
 use super::body::{self, Texts};
-use super::query_values;
+use super::{BodyLimits, query_values};
 use crate::core::deny::DenyReason;
 use crate::core::request::RequestView;
 
@@ -26,8 +26,8 @@ impl Default for Managed {
 }
 
 impl Managed {
-    pub(super) fn read(view: &RequestView<'_>, query: Option<&str>) -> Self {
-        let body = body::read(view, false);
+    pub(super) fn read(view: &RequestView<'_>, query: Option<&str>, limits: BodyLimits) -> Self {
+        let body = body::read(view, false, limits);
         let organization_id = body.as_ref().map_err(|reason| *reason).and_then(|facts| match &facts.organization_id {
             None => single(query, "organization_id"),
             Some(Texts::Null) => Ok(None),
@@ -75,8 +75,12 @@ mod tests {
 
     fn read(query: &str, body: &str) -> Managed {
         let headers = HeaderView::new(Vec::new(), Fidelity::Exact);
-        let body = BodyView::Complete { bytes: body.as_bytes(), fidelity: Fidelity::Exact };
-        Managed::read(&RequestView { id: "", method: "POST", target: "", headers, body }, Some(query))
+        let body = BodyView::Complete { bytes: body.as_bytes(), fidelity: Fidelity::Exact, announced: true };
+        Managed::read(
+            &RequestView { id: "", method: "POST", target: "", headers, body },
+            Some(query),
+            BodyLimits::default(),
+        )
     }
 
     #[test]

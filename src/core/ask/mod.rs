@@ -6,7 +6,7 @@ mod managed;
 use percent_encoding::percent_decode_str;
 
 use crate::core::deny::DenyReason;
-use crate::core::request::{BodyView, RequestView};
+use crate::core::request::{BodyView, Fidelity, RequestView};
 use crate::core::route::catalogue::{Class, ModelRule};
 use crate::core::route::{Match, Method};
 
@@ -36,9 +36,15 @@ impl Ask {
 ///
 /// # Errors
 /// A `Body*` or `Model*` reason when the request cannot be read in exactly one way.
-pub fn read(view: &RequestView<'_>, query: Option<&str>, method: Method, found: &Match<'_>) -> Result<Ask, DenyReason> {
+pub fn read(
+    view: &RequestView<'_>,
+    query: Option<&str>,
+    method: Method,
+    found: &Match<'_>,
+    limits: BodyLimits,
+) -> Result<Ask, DenyReason> {
     if found.route.class == Class::Management {
-        return Ok(Ask { model: None, managed: Managed::read(view, query) });
+        return Ok(Ask { model: None, managed: Managed::read(view, query, limits) });
     }
     let rule = found.route.model;
     if !rule.applies(method) || matches!(rule, ModelRule::Form | ModelRule::Opaque) {
@@ -58,7 +64,7 @@ pub fn read(view: &RequestView<'_>, query: Option<&str>, method: Method, found: 
         model.add(Some(std::str::from_utf8(value).map_err(|_| DenyReason::ModelMalformed)?))?;
     }
     if matches!(rule, ModelRule::Body | ModelRule::OptionalBody | ModelRule::Path) {
-        let facts = body::read(view, rule != ModelRule::Path)?;
+        let facts = body::read(view, rule != ModelRule::Path, limits)?;
         model.add(facts.model.as_deref())?;
     }
     Ok(Ask { model: model.0, managed: Managed::default() })
@@ -101,12 +107,24 @@ fn query_values<'a>(query: Option<&'a str>, name: &'a str) -> impl Iterator<Item
     })
 }
 
-/// Whether the body can be judged at all.
-fn complete<'a>(body: &BodyView<'a>) -> Result<Option<(&'a [u8], crate::core::request::Fidelity)>, DenyReason> {
+/// What is known of the proxy's buffering.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BodyLimits {
+    /// The proxy's `max_request_bytes`. Only then can a body without `content-length` be told from a stump.
+    pub proxy_buffers: Option<usize>,
+}
+
+/// The body, if there is one and all of it was seen.
+fn complete<'a>(body: &BodyView<'a>, limits: BodyLimits) -> Result<Option<(&'a [u8], Fidelity)>, DenyReason> {
     match *body {
         BodyView::Truncated => Err(DenyReason::BodyTruncated),
         BodyView::NotSent | BodyView::Complete { bytes: [], .. } => Ok(None),
-        BodyView::Complete { bytes, fidelity } => Ok(Some((bytes, fidelity))),
+        BodyView::Complete { bytes, fidelity, announced: true } => Ok(Some((bytes, fidelity))),
+        BodyView::Complete { bytes, fidelity, announced: false } => match limits.proxy_buffers {
+            Some(limit) if bytes.len() < limit => Ok(Some((bytes, fidelity))),
+            Some(_) => Err(DenyReason::BodyTruncated),
+            None => Err(DenyReason::BodyLengthMissing),
+        },
     }
 }
 

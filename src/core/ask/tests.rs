@@ -19,11 +19,12 @@ fn ask_with(
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
     let table = RouteTable::new(Vec::new(), String::new());
     let method = Method::parse(method).unwrap();
-    read(&view, query, method, &table.find(path).unwrap()).map(|ask| ask.model)
+    let limits = BodyLimits { proxy_buffers: Some(1024) };
+    read(&view, query, method, &table.find(path).unwrap(), limits).map(|ask| ask.model)
 }
 
 fn exact(bytes: &[u8]) -> BodyView<'_> {
-    BodyView::Complete { bytes, fidelity: Fidelity::Exact }
+    BodyView::Complete { bytes, fidelity: Fidelity::Exact, announced: true }
 }
 
 fn chat(body: &str) -> Result<Option<String>, DenyReason> {
@@ -115,6 +116,18 @@ fn a_body_that_was_not_seen_whole_never_authorises() {
 }
 
 #[test]
+fn a_body_without_a_length_may_go_on_s049() {
+    let text = br#"{"model":"gpt-4o"}"#;
+    let read = |proxy_buffers| {
+        let body = BodyView::Complete { bytes: text, fidelity: Fidelity::Exact, announced: false };
+        complete(&body, BodyLimits { proxy_buffers }).map(|body| body.map(|(bytes, _)| bytes.len()))
+    };
+    assert_eq!(read(None), Err(DenyReason::BodyLengthMissing));
+    assert_eq!(read(Some(text.len() + 1)), Ok(Some(text.len())));
+    assert_eq!(read(Some(text.len())), Err(DenyReason::BodyTruncated), "it may be a stump of exactly the limit");
+}
+
+#[test]
 fn headers_that_change_the_reading_are_refused() {
     let at = |name, value| ask("/v1/chat/completions", &[(name, value)], exact(br#"{"model":"a"}"#));
     for (name, value) in [
@@ -133,7 +146,9 @@ fn headers_that_change_the_reading_are_refused() {
 
 #[test]
 fn a_garbled_model_is_refused_s051() {
-    let lossy = |bytes| ask("/v1/chat/completions", &[], BodyView::Complete { bytes, fidelity: Fidelity::Lossy });
+    let lossy = |bytes| {
+        ask("/v1/chat/completions", &[], BodyView::Complete { bytes, fidelity: Fidelity::Lossy, announced: true })
+    };
     assert_eq!(lossy(br#"{"model":"gpt!"}"#), Err(DenyReason::BodyMalformed));
     assert_eq!(lossy(br#"{"mo!del":"x","model":"gpt"}"#), Err(DenyReason::BodyMalformed));
     assert_eq!(lossy(br#"{"model":"gpt","messages":"Hello!"}"#), model("gpt"));

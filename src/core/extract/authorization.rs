@@ -1,14 +1,23 @@
 //! `Authorization: Bearer <key>` (RFC 6750 §2.1), the OpenAI SDKs' source.
 
-use super::{Found, Source};
+use super::{Extractor, Found, Input, Place, Source, Value, pass_through, scheme, value};
+use crate::core::header::HeaderName;
 
-pub(super) const SOURCE: Source = Source { header: "authorization", parse };
+pub(super) const SOURCE: Source = Source { name: "authorization", read };
 
-/// The scheme in any case (RFC 9110 §11.1), one space, one token. LiteLLM removes every copy of the
-/// scheme and knows three spellings of it (EXT-3, EXT-4).
-fn parse(value: &str) -> Found<'_> {
-    match value.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Found::Credential(token),
+fn read<'a>(extractor: &Extractor, input: &Input<'a>) -> Found<'a> {
+    let text = match value(input.headers, "authorization") {
+        Value::Absent => return Found::Absent,
+        Value::Malformed => return Found::Malformed,
+        Value::Text(text) => text,
+    };
+    let token = if pass_through::is_langfuse(input.pass_through, text) {
+        pass_through::langfuse_key(text)
+    } else {
+        scheme::strict(extractor, text).map(Into::into)
+    };
+    match (token, HeaderName::new("authorization")) {
+        (Some(token), Some(header)) => Found::Token(token, Place::Header(header)),
         _ => Found::Malformed,
     }
 }

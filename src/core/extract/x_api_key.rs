@@ -1,5 +1,5 @@
-//! `x-api-key: <key>`, the Anthropic SDKs' source. The value is raw, without a scheme (LiteLLM EXT-7).
+//! `x-api-key: <key>`, the Anthropic SDK's source.
 
-use super::{Found, Source};
+use super::{Source, raw};
 
-pub(super) const SOURCE: Source = Source { header: "x-api-key", parse: |value| Found::Credential(value) };
+pub(super) const SOURCE: Source = Source { name: "x-api-key", read: |_, input| raw(input, "x-api-key") };

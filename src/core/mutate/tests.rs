@@ -2,17 +2,18 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::core::credential::Secret;
-use crate::core::request::{BodyView, Fidelity, HeaderView};
+use crate::core::request::{Fidelity, HeaderView};
 
-fn view<'a>(names: &[&'a str]) -> RequestView<'a> {
-    let entries = names.iter().map(|name| (*name, b"root".as_slice())).collect();
-    RequestView {
-        id: "",
-        method: "GET",
-        target: "/",
-        headers: HeaderView::new(entries, Fidelity::Exact),
-        body: BodyView::NotSent,
-    }
+fn view<'a>(names: &[&'a str]) -> HeaderView<'a> {
+    HeaderView::new(names.iter().map(|name| (*name, b"root".as_slice())).collect(), Fidelity::Exact)
+}
+
+fn input<'a>(headers: &'a HeaderView<'a>) -> Input<'a> {
+    Input { headers, path: "/", query: None, pass_through: None }
+}
+
+fn place(header: &'static str) -> Place {
+    Place::Header(HeaderName::new(header).unwrap())
 }
 
 fn policy() -> HeaderPolicy {
@@ -25,7 +26,7 @@ fn removed(mutations: &Mutations) -> Vec<&str> {
 
 #[test]
 fn a_header_without_a_value_is_removed_s041_s064() {
-    let mutations = policy().mutations(&Identity::MasterKey, None, &[], &view(&["x-auth-team-id"]));
+    let mutations = policy().mutations(&Identity::MasterKey, None, &[], &input(&view(&["x-auth-team-id"]))).unwrap();
     let set: Vec<_> = mutations.set().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(
         set,
@@ -44,23 +45,25 @@ fn a_header_without_a_value_is_removed_s041_s064() {
 #[test]
 fn look_alikes_are_removed_by_their_own_spelling_s042() {
     let spoofed = ["x_auth_user_id", "x.auth.role", "x-auth--team-id", "x_auth-method", "x-auth-unheard-of", "x-auth"];
-    let mutations = policy().mutations(&Identity::Anonymous, None, &[], &view(&spoofed));
+    let mutations = policy().mutations(&Identity::Anonymous, None, &[], &input(&view(&spoofed))).unwrap();
     for name in spoofed {
         assert!(removed(&mutations).contains(&name), "{name}");
     }
-    let innocent = policy().mutations(&Identity::Anonymous, None, &[], &view(&["x-author", "x-request-id"]));
+    let innocent =
+        policy().mutations(&Identity::Anonymous, None, &[], &input(&view(&["x-author", "x-request-id"]))).unwrap();
     assert!(!removed(&innocent).iter().any(|name| ["x-author", "x-request-id"].contains(name)));
 }
 
 #[test]
 fn credentials_go_unless_they_are_kept_s242() {
     let request = view(&["authorization", "x-api-key", "x_api_key"]);
-    let mutations = policy().mutations(&Identity::MasterKey, None, &["authorization"], &request);
+    let mutations =
+        policy().mutations(&Identity::MasterKey, None, &[place("authorization")], &input(&request)).unwrap();
     for name in ["authorization", "x-api-key", "x_api_key", "api-key"] {
         assert!(removed(&mutations).contains(&name), "{name}");
     }
     let keep = HeaderPolicy::new("x-auth-", true, None).unwrap();
-    let mutations = keep.mutations(&Identity::MasterKey, None, &["authorization"], &request);
+    let mutations = keep.mutations(&Identity::MasterKey, None, &[place("authorization")], &input(&request)).unwrap();
     assert!(!removed(&mutations).contains(&"authorization"));
     assert!(removed(&mutations).contains(&"x-api-key"), "only the accepted one is kept");
 }
@@ -70,7 +73,9 @@ fn the_upstream_credential_replaces_the_callers() {
     let name = HeaderName::new("authorization").unwrap();
     let value = HeaderValue::credential("Bearer", &Secret::new("upstream")).unwrap();
     let policy = HeaderPolicy::new("x-auth-", false, Some((name.clone(), value.clone()))).unwrap();
-    let mutations = policy.mutations(&Identity::MasterKey, None, &["authorization"], &view(&["authorization"]));
+    let mutations = policy
+        .mutations(&Identity::MasterKey, None, &[place("authorization")], &input(&view(&["authorization"])))
+        .unwrap();
     assert!(mutations.set().any(|header| header == (&name, &value)));
     assert!(!removed(&mutations).contains(&"authorization"));
 }
@@ -84,6 +89,46 @@ fn a_prefix_that_swallows_other_headers_is_refused() {
     assert!(HeaderPolicy::new("x-litellm-", false, None).is_none(), "it would swallow x-litellm-api-key");
 }
 
+#[test]
+fn a_query_key_and_a_websocket_item_go_too_s088() {
+    let headers = HeaderView::new(
+        vec![("sec-websocket-protocol", b"realtime, openai-insecure-api-key.sk-a".as_slice())],
+        Fidelity::Exact,
+    );
+    let google = "/v1beta/models/g:generateContent";
+    let asked = Input { headers: &headers, path: google, query: Some("alt=sse&key=sk-a"), pass_through: None };
+    let mutations = policy().mutations(&Identity::Anonymous, None, &[], &asked).unwrap();
+    assert_eq!(mutations.remove_query().collect::<Vec<_>>(), ["key"]);
+    assert!(
+        mutations.set().any(|(name, value)| name.as_str() == "sec-websocket-protocol" && value.as_str() == "realtime")
+    );
+    let elsewhere = Input { path: "/v1/models", ..asked };
+    let mutations = policy().mutations(&Identity::Anonymous, None, &[], &elsewhere).unwrap();
+    assert_eq!(mutations.remove_query().count(), 0, "no credential elsewhere");
+    let without = Input { query: None, ..asked };
+    assert_eq!(
+        policy().mutations(&Identity::Anonymous, None, &[], &without).unwrap().remove_query().count(),
+        0,
+        "S-062"
+    );
+    let keep = HeaderPolicy::new("x-auth-", true, None).unwrap();
+    let mutations = keep.mutations(&Identity::MasterKey, None, &[Place::QueryKey], &asked).unwrap();
+    assert_eq!(mutations.remove_query().count(), 0);
+}
+
+#[test]
+fn a_configured_credential_header_goes_too() {
+    let policy = policy().with_credential_headers(HeaderName::new("x-my-key"));
+    let mutations = policy.mutations(&Identity::Anonymous, None, &[], &input(&view(&["X_My_Key"]))).unwrap();
+    assert!(removed(&mutations).contains(&"x-my-key") && removed(&mutations).contains(&"x_my_key"));
+}
+
+#[test]
+fn a_name_that_cannot_be_removed_is_refused() {
+    let refused = policy().mutations(&Identity::Anonymous, None, &[], &input(&view(&["x-auth-user id"])));
+    assert_eq!(refused, Err(DenyReason::HeaderMalformed));
+}
+
 proptest! {
     #[test]
     fn set_and_remove_never_meet_and_no_trusted_header_survives_s065(
@@ -93,7 +138,7 @@ proptest! {
     ) {
         let policy = HeaderPolicy::new("x-auth-", keep, None).unwrap();
         let names: Vec<_> = names.iter().map(String::as_str).collect();
-        let mutations = policy.mutations(&Identity::MasterKey, model.as_deref(), &["x-api-key"], &view(&names));
+        let mutations = policy.mutations(&Identity::MasterKey, model.as_deref(), &[place("x-api-key")], &input(&view(&names))).unwrap();
         for (name, _) in mutations.set() {
             prop_assert!(!mutations.remove().contains(name));
         }

@@ -11,5 +11,6 @@ pub mod select;
 mod table;
 mod trie;
 
+pub use groups::PASS_THROUGH_PREFIXES;
 pub use method::{Method, MethodSet};
 pub use table::{Additions, Endpoint, Match, RouteTable};

@@ -129,6 +129,9 @@ const fn row(group: Group, name: &'static str, parts: &'static [&'static [&'stat
     Row { group, name, parts }
 }
 
+/// First segments of LiteLLM's provider pass-throughs (`mapped_pass_through_routes`).
+pub const PASS_THROUGH_PREFIXES: &[&str] = MAPPED_PASS_THROUGH;
+
 /// Prefixes whose handlers decide by themselves (spec section 7, branch 11).
 const HANDLER_DECIDES: &[&str] = &["/v1/mcp/*", "/mcp-rest/*"];
 
