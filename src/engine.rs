@@ -12,9 +12,10 @@ use crate::core::extract::{Extractor, Input};
 use crate::core::identity::Identity;
 use crate::core::mutate::HeaderPolicy;
 use crate::core::path::Target;
+use crate::core::policy::rules::RouteRules;
 use crate::core::policy::{self, Facts};
 use crate::core::request::{Fidelity, RequestView};
-use crate::core::route::{Method, RouteTable};
+use crate::core::route::{Method, MethodSet, RouteTable};
 
 /// Everything a decision needs, compiled from one configuration, complete and immutable.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub struct Snapshot {
     pub extractor: Extractor,
     /// What there is to ask for.
     pub routes: RouteTable,
+    /// What is said about it to everybody.
+    pub rules: RouteRules,
     /// What is known of the proxy's buffering.
     pub body_limits: BodyLimits,
     /// What the upstream sees.
@@ -49,7 +52,7 @@ pub struct Evidence {
     /// The route's stable id; `public` on a public path, `unknown` beyond the catalogue, empty before.
     pub route: &'static str,
     /// Methods the route is defined for.
-    pub methods: &'static [Method],
+    pub methods: MethodSet,
     /// Who asked.
     pub identity: Option<Identity>,
     /// The model the request was judged by.
@@ -87,30 +90,36 @@ async fn journey(
     }
     let found = snapshot.routes.find(&target.path);
     evidence.route = found.as_ref().map_or("unknown", |found| found.route.id);
-    evidence.methods = found.as_ref().map_or(&[], |found| found.route.methods);
+    evidence.methods = found.as_ref().map_or(MethodSet::EMPTY, |found| found.route.methods);
     let method = method?;
+    if found.as_ref().is_some_and(|found| found.is_open(method)) {
+        return Ok(open(snapshot, &input)?);
+    }
 
     let credential = snapshot.extractor.credential(&input)?;
     let identity = snapshot.authenticator.identify(&credential).await?;
     let identity = evidence.identity.insert(identity);
 
-    let ask =
-        found.as_ref().map_or(Ok(Ask::default()), |found| ask::read(view, target.query, found, snapshot.body_limits));
+    let read = |found| ask::read(view, target.query, method, found, snapshot.body_limits);
+    let ask = found.as_ref().map_or(Ok(Ask::default()), read);
     evidence.model = ask.as_ref().ok().and_then(|ask| ask.model.clone());
-    policy::judge(&Facts { identity, path: &target.path, method, found: found.as_ref(), ask: &ask, now })?;
+    let facts =
+        Facts { identity, path: &target.path, method, found: found.as_ref(), ask: &ask, rules: &snapshot.rules, now };
+    policy::judge(&facts)?;
 
     let model = evidence.model.as_deref();
     Ok(Decision::Allow(Box::new(snapshot.headers.mutations(identity, model, &credential.places, &input)?)))
 }
 
 /// What anybody may do to a public path.
-const PUBLIC_METHODS: &[Method] = &[Method::Get, Method::Head, Method::Options, Method::Post];
+const PUBLIC_METHODS: MethodSet = MethodSet::of(&[Method::Get, Method::Head, Method::Options, Method::Post]);
 
 /// A public path is open to everybody, and nobody is somebody on it: the presented credential is not
 /// looked at, and claimed identities are stripped all the same (S-043).
 fn public(snapshot: &Snapshot, input: &Input<'_>, method: Method) -> Result<Decision, DenyReason> {
-    if !PUBLIC_METHODS.contains(&method) {
-        return Err(DenyReason::MethodNotAllowed);
-    }
+    if PUBLIC_METHODS.has(method) { open(snapshot, input) } else { Err(DenyReason::MethodNotAllowed) }
+}
+
+fn open(snapshot: &Snapshot, input: &Input<'_>) -> Result<Decision, DenyReason> {
     Ok(Decision::Allow(Box::new(snapshot.headers.mutations(&Identity::Anonymous, None, &[], input)?)))
 }

@@ -7,29 +7,27 @@ use std::sync::Arc;
 use super::load::{Configuration, Reader, Settings};
 use super::problem::Problems;
 use super::raw::{
-    RawConfig, RawCredentials, RawHeaders, RawKeyFile, RawKeys, RawLimits, RawListen, RawRoutes, RawSource,
-    RawUpstreamCredential,
+    RawConfig, RawCredentials, RawHeaders, RawKeyFile, RawKeys, RawLimits, RawListen, RawSource, RawUpstreamCredential,
 };
-use super::{keys, secret};
+use super::{keys, routes, secret};
 use crate::authn::{Authenticator, MasterKey};
 use crate::core::ask::BodyLimits;
 use crate::core::extract::{CREDENTIAL_HEADERS, Extractor, OptionalSource};
 use crate::core::header::{HeaderName, HeaderValue};
 use crate::core::mutate::HeaderPolicy;
-use crate::core::path::Target;
-use crate::core::route::RouteTable;
+use crate::core::route::groups::GroupNames;
 use crate::engine::Snapshot;
 use crate::store::{FileStore, Store};
 
 /// Where problems of one file go.
-struct Section<'a, 'r> {
+pub(super) struct Section<'a, 'r> {
     file: &'a Path,
     reader: &'a mut Reader<'r>,
     problems: &'a mut Problems,
 }
 
 impl Section<'_, '_> {
-    fn problem(&mut self, place: &str, text: impl Into<String>) {
+    pub(super) fn problem(&mut self, place: &str, text: impl Into<String>) {
         self.problems.add(self.file, place, text);
     }
 
@@ -57,14 +55,16 @@ pub(super) fn configuration(
     check_limits(&raw.limits, &mut section);
     let extractor = extractor(&raw.credentials, &mut section);
     let headers = headers(&raw.headers, &mut section);
-    let routes = routes(raw.routes, &mut section);
-    let authenticator = authenticator(raw.master_key.as_deref(), raw.keys.as_ref(), &mut section);
+    // Names are known even where a group is not sound, so that a key file is not blamed for it.
+    let names = GroupNames::new(raw.routes.groups.keys().cloned().collect());
+    let routes = routes::compile(raw.routes, &raw.litellm_compat, &mut section);
+    let authenticator = authenticator(raw.master_key.as_deref(), raw.keys.as_ref(), &names, &mut section);
     let version = section.reader.version();
     let extractor = extractor?;
     let body_limits = BodyLimits { proxy_buffers: raw.envoy.max_request_bytes };
     let headers = headers?.with_credential_headers(extractor.custom_header.clone());
-    let snapshot =
-        Snapshot { version, authenticator: authenticator?, extractor, routes: routes?, body_limits, headers };
+    let (routes, rules) = routes?;
+    let snapshot = Snapshot { version, authenticator: authenticator?, extractor, routes, rules, body_limits, headers };
     let snapshot = Arc::new(snapshot);
     Some(Configuration { snapshot, settings: Settings { listen: raw.listen, log: raw.log, limits: raw.limits } })
 }
@@ -74,6 +74,7 @@ pub(super) fn configuration(
 fn authenticator(
     master_key: Option<&str>,
     keys: Option<&RawKeys>,
+    names: &GroupNames,
     section: &mut Section<'_, '_>,
 ) -> Option<Authenticator> {
     if master_key.is_none() && keys.is_none() {
@@ -83,7 +84,7 @@ fn authenticator(
     // Both are compiled before either failure ends this, so that both are reported.
     let master = master_key.map(|written| compile_master_key(written, section));
     let known = master.as_ref().and_then(Option::as_ref);
-    let store = keys.map_or_else(|| Some(FileStore::default()), |keys| key_file(keys, known, section));
+    let store = keys.map_or_else(|| Some(FileStore::default()), |keys| key_file(keys, known, names, section));
     let master_key = match master {
         Some(compiled) => Some(compiled?),
         None => None,
@@ -96,10 +97,15 @@ fn compile_master_key(written: &str, section: &mut Section<'_, '_>) -> Option<Ma
     MasterKey::new(&secret).map_err(|error| section.problem("master_key", error.to_string())).ok()
 }
 
-fn key_file(keys: &RawKeys, master_key: Option<&MasterKey>, section: &mut Section<'_, '_>) -> Option<FileStore> {
+fn key_file(
+    keys: &RawKeys,
+    master_key: Option<&MasterKey>,
+    names: &GroupNames,
+    section: &mut Section<'_, '_>,
+) -> Option<FileStore> {
     let file = section.file.parent().unwrap_or(Path::new("")).join(&keys.file);
     let raw: RawKeyFile = section.reader.parse(&file, section.problems)?;
-    keys::compile(&file, &raw, master_key, section.problems)
+    keys::compile(&file, &raw, master_key, names, section.problems)
 }
 
 fn extractor(raw: &RawCredentials, section: &mut Section<'_, '_>) -> Option<Extractor> {
@@ -162,34 +168,6 @@ fn upstream_credential(
         );
     }
     Some((name?, value?))
-}
-
-fn routes(raw: RawRoutes, section: &mut Section<'_, '_>) -> Option<RouteTable> {
-    let mut sound = true;
-    for (index, path) in raw.public.iter().enumerate() {
-        let canonical = !path.contains('*')
-            && Target::parse(path, "").is_ok_and(|target| target.path == path.as_str() && target.query.is_none());
-        if !canonical {
-            section.problem(
-                &format!("routes.public[{index}]"),
-                "it must be one exact path without query, wildcard or percent-encoding, such as `/health/liveliness`",
-            );
-            sound = false;
-        } else if RouteTable::new(Vec::new(), String::new()).find(path).is_some() {
-            section.problem(
-                &format!("routes.public[{index}]"),
-                "it is a route of the model API and would be open to everybody; remove it",
-            );
-            sound = false;
-        }
-    }
-    let root = raw.root_path.as_str();
-    let usable =
-        root.is_empty() || (!root.ends_with('/') && Target::parse(root, "").is_ok_and(|target| target.path == root));
-    if !usable {
-        section.problem("routes.root_path", "it must be a path without trailing slash, such as `/genai`");
-    }
-    (sound && usable).then(|| RouteTable::new(raw.public, raw.root_path))
 }
 
 fn check_limits(limits: &RawLimits, section: &mut Section<'_, '_>) {

@@ -7,15 +7,18 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use serde_json::Value;
 
 use super::problem::Problems;
-use super::raw::{RawKey, RawKeyFile, RawOrganization, RawTeam, RawUser};
+use super::raw::{RawKey, RawKeyFile, RawMembership, RawOrganization, RawTeam, RawUser};
 use crate::authn::MasterKey;
 use crate::core::credential::KeyHash;
 use crate::core::header::HeaderValue;
 use crate::core::model_list::ModelList;
-use crate::core::record::{KeyRecord, Organization, Role, Team, User};
+use crate::core::record::{KeyRecord, Organization, Permissions, Role, Team, User};
 use crate::core::route::grant::RouteGrants;
+use crate::core::route::groups::GroupNames;
+use crate::core::route::pass_through::PassThroughGrants;
 use crate::store::FileStore;
 
 /// Compiles a key file. `None` when that failed, with the reasons in `problems`.
@@ -23,9 +26,10 @@ pub(super) fn compile(
     file: &Path,
     raw: &RawKeyFile,
     master_key: Option<&MasterKey>,
+    names: &GroupNames,
     problems: &mut Problems,
 ) -> Option<FileStore> {
-    let mut compiler = Compiler { file, problems: Problems::default() };
+    let mut compiler = Compiler { file, names, problems: Problems::default() };
     let organizations = compiler.index("organizations", raw.organizations.as_deref(), |_, _, raw| {
         let RawOrganization { organization_id, organization_alias, models, metadata: _ } = raw;
         let organization =
@@ -40,7 +44,8 @@ pub(super) fn compile(
             blocked: raw.blocked,
             models: model_list(&raw.models),
         };
-        (raw.team_id.clone(), (Arc::new(team), organization))
+        let pass_through = compiler.pass_through(place, &raw.metadata);
+        (raw.team_id.clone(), TeamAndMore { team: Arc::new(team), organization, pass_through })
     });
     let users = compiler.index("users", raw.users.as_deref(), Compiler::user);
     let sections = Sections { users, teams, organizations };
@@ -54,17 +59,24 @@ pub(super) fn compile(
 }
 
 type Section<T> = Option<HashMap<String, Arc<T>>>;
-type TeamWithOrganization = (Arc<Team>, Option<Arc<Organization>>);
+
+/// A team, and what its keys inherit from it.
+struct TeamAndMore {
+    team: Arc<Team>,
+    organization: Option<Arc<Organization>>,
+    pass_through: PassThroughGrants,
+}
 
 /// The other sections by id; `None` where the file has no such section.
 struct Sections {
     users: Section<User>,
-    teams: Section<TeamWithOrganization>,
+    teams: Section<TeamAndMore>,
     organizations: Section<Organization>,
 }
 
 struct Compiler<'a> {
     file: &'a Path,
+    names: &'a GroupNames,
     problems: Problems,
 }
 
@@ -93,19 +105,57 @@ impl Compiler<'_> {
     }
 
     fn user(&mut self, place: &str, raw: &RawUser) -> (String, User) {
-        let role = raw.user_role.as_deref().and_then(Role::parse);
-        if raw.user_role.is_some() && role.is_none() {
-            let known: Vec<_> = Role::ALL.into_iter().map(Role::as_str).collect();
-            self.problem(format!("{place}.user_role"), format!("it must be one of `{}`", known.join("`, `")));
-        }
+        let role = self.role(place, raw.user_role.as_deref());
+        let memberships = raw.organization_memberships.iter().enumerate().map(|(index, membership)| {
+            let RawMembership { organization_id, user_role } = membership;
+            let place = format!("{place}.organization_memberships[{index}]");
+            self.check_id(&format!("{place}.organization_id"), Some(organization_id));
+            (organization_id.clone(), self.role(&place, user_role.as_deref()))
+        });
+        let memberships = memberships.collect();
         let user = User {
             id: raw.user_id.clone(),
             email: raw.user_email.clone(),
             role,
+            memberships,
             models: model_list(&raw.models),
             active: is_active(&raw.metadata),
         };
         (raw.user_id.clone(), user)
+    }
+
+    fn role(&mut self, place: &str, written: Option<&str>) -> Option<Role> {
+        let role = written.and_then(Role::parse);
+        if written.is_some() && role.is_none() {
+            let known: Vec<_> = Role::ALL.into_iter().map(Role::as_str).collect();
+            self.problem(format!("{place}.user_role"), format!("it must be one of `{}`", known.join("`, `")));
+        }
+        role
+    }
+
+    /// `metadata.allowed_passthrough_routes`: a list of paths, or nothing.
+    fn pass_through(&mut self, place: &str, metadata: &BTreeMap<String, Value>) -> PassThroughGrants {
+        let place = format!("{place}.metadata.allowed_passthrough_routes");
+        let entries = match metadata.get("allowed_passthrough_routes") {
+            None | Some(Value::Null) => return PassThroughGrants::default(),
+            Some(Value::Array(entries)) => entries.iter().map(|entry| entry.as_str().unwrap_or_default()),
+            Some(_) => {
+                self.problem(place, "it must be a list of paths");
+                return PassThroughGrants::default();
+            }
+        };
+        PassThroughGrants::compile(entries).unwrap_or_else(|(index, error)| {
+            self.problem(format!("{place}[{index}]"), error.to_string());
+            PassThroughGrants::default()
+        })
+    }
+
+    fn permissions(&mut self, place: &str, raw: &BTreeMap<String, Value>) -> Permissions {
+        let spend = raw.get("get_spend_routes");
+        if spend.is_some_and(|value| !value.is_boolean()) {
+            self.problem(format!("{place}.permissions.get_spend_routes"), "it must be `true` or `false`");
+        }
+        Permissions { get_spend_routes: spend.and_then(Value::as_bool) }
     }
 
     fn key(&mut self, index: usize, raw: &RawKey, sections: &Sections) -> Option<KeyRecord> {
@@ -115,7 +165,7 @@ impl Compiler<'_> {
         if expires == Some(None) {
             self.problem(format!("{place}.expires"), "it is no time; write it like `2027-01-31T12:00:00Z`");
         }
-        let allowed_routes = RouteGrants::compile(raw.allowed_routes.iter().map(String::as_str));
+        let allowed_routes = RouteGrants::compile(raw.allowed_routes.iter().map(String::as_str), self.names);
         let allowed_routes = allowed_routes.map_err(|errors| {
             for (entry, error) in errors {
                 self.problem(format!("{place}.allowed_routes[{entry}]"), error.to_string());
@@ -124,7 +174,9 @@ impl Compiler<'_> {
         let user = self.refer(&place, "user_id", raw.user_id.as_deref(), sections.users.as_ref(), bare_user);
         let team = self.refer(&place, "team_id", raw.team_id.as_deref(), sections.teams.as_ref(), bare_team);
         let own = self.organization(&place, raw.organization_id.as_deref(), sections.organizations.as_ref());
-        let inherited = team.as_ref().and_then(|team| team.1.clone());
+        let inherited = team.as_ref().and_then(|team| team.organization.clone());
+        let granted = self.pass_through(&place, &raw.metadata);
+        let of_team = || team.as_ref().map(|team| team.pass_through.clone()).unwrap_or_default();
         Some(KeyRecord {
             hash: hash?,
             alias: raw.key_alias.clone(),
@@ -136,8 +188,10 @@ impl Compiler<'_> {
             },
             models: model_list(&raw.models),
             allowed_routes: allowed_routes.ok()?,
+            pass_through: if granted.is_empty() { of_team() } else { granted },
+            permissions: self.permissions(&place, &raw.permissions),
             user,
-            team: team.map(|team| team.0.clone()),
+            team: team.map(|team| team.team.clone()),
             organization: own.or(inherited),
         })
     }
@@ -216,12 +270,19 @@ impl Compiler<'_> {
 }
 
 fn bare_user(id: &str) -> User {
-    User { id: id.to_owned(), email: None, role: None, models: ModelList::default(), active: true }
+    User {
+        id: id.to_owned(),
+        email: None,
+        role: None,
+        memberships: Vec::new(),
+        models: ModelList::default(),
+        active: true,
+    }
 }
 
-fn bare_team(id: &str) -> TeamWithOrganization {
+fn bare_team(id: &str) -> TeamAndMore {
     let team = Team { id: id.to_owned(), alias: None, blocked: false, models: ModelList::default() };
-    (Arc::new(team), None)
+    TeamAndMore { team: Arc::new(team), organization: None, pass_through: PassThroughGrants::default() }
 }
 
 fn bare_organization(id: &str) -> Organization {
@@ -233,8 +294,7 @@ fn model_list(models: &[String]) -> ModelList {
 }
 
 /// Any falsy `scim_active` deactivates; LiteLLM overlooks the text `"false"` (SEC-32).
-fn is_active(metadata: &BTreeMap<String, serde_json::Value>) -> bool {
-    use serde_json::Value;
+fn is_active(metadata: &BTreeMap<String, Value>) -> bool {
     match metadata.get("scim_active") {
         None | Some(Value::Bool(true)) => true,
         Some(Value::String(text)) => text.eq_ignore_ascii_case("true"),
@@ -274,10 +334,10 @@ mod tests {
 
     #[test]
     fn any_falsy_scim_active_deactivates() {
-        let active = |json: serde_json::Value| is_active(&serde_json::from_value(json).unwrap());
+        let active = |json: Value| is_active(&serde_json::from_value(json).unwrap());
         assert!(active(serde_json::json!({})));
         assert!(active(serde_json::json!({"scim_active": true})));
-        for value in [serde_json::json!(false), "false".into(), "0".into(), 0.into(), serde_json::Value::Null] {
+        for value in [serde_json::json!(false), "false".into(), "0".into(), 0.into(), Value::Null] {
             assert!(!active(serde_json::json!({"scim_active": value})), "K07b: {value}");
         }
     }

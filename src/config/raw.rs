@@ -2,11 +2,15 @@
 //!
 //! Doc comments here become the descriptions of `docs/config.schema.json` and `docs/keys.schema.json`.
 
+mod routes;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+
+pub use routes::{RawCompat, RawMethod, RawPassThrough, RawRoutes};
 
 /// Tollgate's configuration.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -29,6 +33,9 @@ pub struct RawConfig {
     /// Which routes there are.
     #[serde(default)]
     pub routes: RawRoutes,
+    /// LiteLLM's own behaviour where ours is stricter, one switch for each difference.
+    #[serde(default)]
+    pub litellm_compat: RawCompat,
     /// What Envoy does before it asks.
     #[serde(default)]
     pub envoy: RawEnvoy,
@@ -130,16 +137,6 @@ fn authorization() -> String {
 
 fn bearer() -> String {
     "Bearer".to_owned()
-}
-
-/// Routes.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct RawRoutes {
-    /// Paths that need no credential: exact, below `root_path`.
-    pub public: Vec<String>,
-    /// A path that stands in front of every route, such as `/genai`.
-    pub root_path: String,
 }
 
 /// Settings of Envoy's filter that a decision depends on.
@@ -244,15 +241,20 @@ pub struct RawKey {
     /// Models the key may name: names, and `*` for any text. Empty does not restrict.
     #[serde(default)]
     pub models: Vec<String>,
-    /// Routes the key may call: paths, paths with a final `*`, or `llm_api_routes`. Empty does not restrict.
+    /// Routes the key may call: paths, paths with a final `*`, or groups such as `llm_api_routes`. Empty
+    /// does not restrict.
     #[serde(default)]
     pub allowed_routes: Vec<String>,
+    /// `get_spend_routes: true` opens everybody's spend.
+    #[serde(default)]
+    pub permissions: BTreeMap<String, serde_json::Value>,
     /// When the key expires: `2027-01-31T12:00:00Z`. Without an offset the time is UTC.
     pub expires: Option<String>,
     /// Refuse the key.
     #[serde(default)]
     pub blocked: bool,
-    /// Anything. It is never sent anywhere.
+    /// Anything. It is never sent anywhere. `allowed_passthrough_routes` lists pass-through endpoints the key
+    /// was granted; when it lists any, the team's list does not count.
     #[serde(default)]
     pub metadata: BTreeMap<String, serde_json::Value>,
 }
@@ -267,12 +269,25 @@ pub struct RawUser {
     pub user_email: Option<String>,
     /// `proxy_admin`, `proxy_admin_viewer`, `org_admin`, `internal_user`, `internal_user_viewer`, `team` or `customer`.
     pub user_role: Option<String>,
+    /// Roles in organisations.
+    #[serde(default)]
+    pub organization_memberships: Vec<RawMembership>,
     /// Models the person may name with keys outside a team. Empty does not restrict.
     #[serde(default)]
     pub models: Vec<String>,
     /// `scim_active: false` deactivates the person.
     #[serde(default)]
     pub metadata: BTreeMap<String, serde_json::Value>,
+}
+
+/// A person's role in an organisation. Field names are LiteLLM's.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawMembership {
+    /// The organisation.
+    pub organization_id: String,
+    /// The role there; `org_admin` administers it.
+    pub user_role: Option<String>,
 }
 
 /// A team. Field names are LiteLLM's.
@@ -291,7 +306,8 @@ pub struct RawTeam {
     /// Refuse the team's keys.
     #[serde(default)]
     pub blocked: bool,
-    /// Anything. It is never sent anywhere.
+    /// Anything. It is never sent anywhere. `allowed_passthrough_routes` lists pass-through endpoints the
+    /// team was granted.
     #[serde(default)]
     pub metadata: BTreeMap<String, serde_json::Value>,
 }

@@ -32,6 +32,26 @@ pub enum DenyReason {
     RouteUnknown,
     /// The key's `allowed_routes` do not cover the route.
     RouteNotAllowed,
+    /// The route answers to the master key alone.
+    MasterKeyOnly,
+    /// The deployment's list of routes does not hold the route.
+    RouteNotOffered,
+    /// A switch of the deployment turns the route off.
+    RouteDisabled,
+    /// The pass-through endpoint was not granted to the key or its team.
+    PassThroughNotGranted,
+    /// The deployment keeps the route for administrators.
+    AdminOnly,
+    /// The caller's role does not open the route.
+    RoleNotAllowed,
+    /// A read-only administrator may not do this.
+    ViewerNotAllowed,
+    /// The information asked for is another user's.
+    AnotherUser,
+    /// The caller does not administer the organisation.
+    OrganizationNotAllowed,
+    /// A query parameter that a rule needs is repeated with another value, or is no text.
+    QueryAmbiguous,
     /// The key's team is blocked.
     TeamBlocked,
     /// The route names a model in its body, and the proxy sent none.
@@ -73,7 +93,7 @@ pub struct Refusal {
 
 impl DenyReason {
     /// Every reason, for the guards that want all of them covered.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 35] = [
         Self::PathMalformed,
         Self::MethodNotAllowed,
         Self::CredentialMissing,
@@ -87,6 +107,16 @@ impl DenyReason {
         Self::UserInactive,
         Self::RouteUnknown,
         Self::RouteNotAllowed,
+        Self::MasterKeyOnly,
+        Self::RouteNotOffered,
+        Self::RouteDisabled,
+        Self::PassThroughNotGranted,
+        Self::AdminOnly,
+        Self::RoleNotAllowed,
+        Self::ViewerNotAllowed,
+        Self::AnotherUser,
+        Self::OrganizationNotAllowed,
+        Self::QueryAmbiguous,
         Self::TeamBlocked,
         Self::BodyMissing,
         Self::BodyLengthMissing,
@@ -119,6 +149,16 @@ impl DenyReason {
             Self::UserInactive => ("user_inactive", 401, "auth_error", "the owner of the API key is deactivated"),
             Self::RouteUnknown => ("route_unknown", 403, "auth_error", "this route is not open to this API key"),
             Self::RouteNotAllowed => ("route_not_allowed", 403, "auth_error", "this route is not open to this API key"),
+            Self::MasterKeyOnly => ("master_key_only", 403, "auth_error", "this route is open to the master key only"),
+            Self::RouteNotOffered => ("route_not_offered", 403, "auth_error", "this deployment does not offer this route"),
+            Self::RouteDisabled => ("route_disabled", 403, "auth_error", "this deployment has turned this route off"),
+            Self::PassThroughNotGranted => ("pass_through_not_granted", 403, "auth_error", "this pass-through route was not granted to the API key or its team"),
+            Self::AdminOnly => ("admin_only", 403, "auth_error", "this route is open to proxy administrators only"),
+            Self::RoleNotAllowed => ("role_not_allowed", 403, "auth_error", "the role of the API key's owner does not open this route"),
+            Self::ViewerNotAllowed => ("viewer_not_allowed", 403, "auth_error", "a read-only administrator may not do this"),
+            Self::AnotherUser => ("another_user", 403, "auth_error", "the API key may not read the information of another user"),
+            Self::OrganizationNotAllowed => ("organization_not_allowed", 403, "auth_error", "this needs the role of an administrator in the organization that the request names"),
+            Self::QueryAmbiguous => ("query_ambiguous", 400, "invalid_request_error", "a query parameter is repeated with another value, or is not a valid text"),
             Self::TeamBlocked => ("team_blocked", 403, "auth_error", "the team of the API key is blocked"),
             Self::BodyMissing => ("body_missing", 400, "invalid_request_error", "this route needs a JSON body"),
             Self::BodyLengthMissing => ("body_length_missing", 411, "invalid_request_error", "the request body needs a content-length"),
@@ -141,7 +181,8 @@ impl DenyReason {
         let kind = self.refusal().kind;
         let model = kind.ends_with("_model_access_denied")
             || matches!(self, Self::ModelMissing | Self::ModelMalformed | Self::ModelAmbiguous);
-        model.then_some("model")
+        let organization = self == Self::OrganizationNotAllowed;
+        model.then_some("model").or(organization.then_some("organization_id"))
     }
 }
 

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::core::credential::KeyHash;
 use crate::core::model_list::ModelList;
 use crate::core::route::grant::RouteGrants;
+use crate::core::route::pass_through::PassThroughGrants;
 
 /// A virtual key with everything it points to.
 #[derive(Debug, Clone)]
@@ -23,12 +24,23 @@ pub struct KeyRecord {
     pub models: ModelList,
     /// Routes the key may call.
     pub allowed_routes: RouteGrants,
+    /// Pass-through endpoints the key was granted: its own list, else its team's.
+    pub pass_through: PassThroughGrants,
+    /// What else the key may do.
+    pub permissions: Permissions,
     /// The person the key belongs to.
     pub user: Option<Arc<User>>,
     /// The team the key belongs to.
     pub team: Option<Arc<Team>>,
     /// The key's organisation, else its team's (LiteLLM DB-3).
     pub organization: Option<Arc<Organization>>,
+}
+
+/// A key's `permissions`, as far as a rule asks for them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Permissions {
+    /// What `get_spend_routes` says; LiteLLM counts any value (W13).
+    pub get_spend_routes: Option<bool>,
 }
 
 /// An internal user, the owner of keys.
@@ -40,6 +52,8 @@ pub struct User {
     pub email: Option<String>,
     /// What the person may do.
     pub role: Option<Role>,
+    /// Roles the person has in organisations, by the organisation's id.
+    pub memberships: Vec<(String, Option<Role>)>,
     /// Models the person may name with keys outside a team (LiteLLM COMMON-5).
     pub models: ModelList,
     /// False when the person was deactivated by the identity provider (SCIM).

@@ -17,7 +17,7 @@ use crate::telemetry;
 pub(super) fn of(verdict: &Verdict, version: &str, request_id: &str) -> Struct {
     let (decision, reason) = telemetry::labels(&verdict.decision);
     let evidence = &verdict.evidence;
-    let models = Ask { model: evidence.model.clone() };
+    let models = Ask { model: evidence.model.clone(), ..Ask::default() };
     let request = object([
         ("route", text(Some(evidence.route))),
         ("id", text(Some(request_id))),

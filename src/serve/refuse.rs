@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::core::deny::{DenyReason, Refusal};
-use crate::core::route::Method;
 use crate::core::route::dialect::Dialect;
+use crate::core::route::{Method, MethodSet};
 
 /// An HTTP response that refuses a request.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(super) struct Refused {
 
 /// Renders a refusal. `id` is the proxy's request id, reduced to safe characters, or empty; `methods`
 /// are those of the route, for the `Allow` header; none when the route is not known.
-pub(super) fn render(reason: DenyReason, dialect: Dialect, id: &str, methods: &[Method]) -> Refused {
+pub(super) fn render(reason: DenyReason, dialect: Dialect, id: &str, methods: MethodSet) -> Refused {
     let refusal = reason.refusal();
     let body = match dialect {
         Dialect::OpenAi => openai(reason, &refusal, id),
@@ -26,15 +26,15 @@ pub(super) fn render(reason: DenyReason, dialect: Dialect, id: &str, methods: &[
     Refused { status: refusal.status, headers: headers(reason, refusal.status, methods), body: body.to_string() }
 }
 
-fn headers(reason: DenyReason, status: u16, methods: &[Method]) -> Vec<(&'static str, String)> {
+fn headers(reason: DenyReason, status: u16, methods: MethodSet) -> Vec<(&'static str, String)> {
     let mut headers = vec![("content-type", "application/json".to_owned())];
     match status {
         // RFC 6750 §3.1: no error code when no credential was sent.
         401 if reason == DenyReason::CredentialMissing => headers.push(("www-authenticate", "Bearer".to_owned())),
         401 => headers.push(("www-authenticate", "Bearer error=\"invalid_token\"".to_owned())),
         405 => {
-            let methods = if methods.is_empty() { &Method::ALL } else { methods };
-            let methods: Vec<_> = methods.iter().map(|method| method.as_str()).collect();
+            let methods = if methods.is_empty() { MethodSet::of(&Method::ALL) } else { methods };
+            let methods: Vec<_> = methods.iter().map(Method::as_str).collect();
             headers.push(("allow", methods.join(", ")));
         }
         _ => {}
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     fn body(reason: DenyReason, dialect: Dialect) -> serde_json::Value {
-        serde_json::from_str(&render(reason, dialect, "abc", &[]).body).unwrap()
+        serde_json::from_str(&render(reason, dialect, "abc", MethodSet::EMPTY).body).unwrap()
     }
 
     #[test]
@@ -104,10 +104,11 @@ mod tests {
 
     #[test]
     fn a_401_says_how_to_authenticate_and_a_405_what_is_allowed() {
-        let challenge = |reason| render(reason, Dialect::OpenAi, "", &[]).headers.pop().unwrap();
+        let challenge = |reason| render(reason, Dialect::OpenAi, "", MethodSet::EMPTY).headers.pop().unwrap();
         assert_eq!(challenge(DenyReason::CredentialMissing), ("www-authenticate", "Bearer".to_owned()));
         assert_eq!(challenge(DenyReason::KeyBlocked).1, "Bearer error=\"invalid_token\"");
-        let refused = render(DenyReason::MethodNotAllowed, Dialect::OpenAi, "", &[Method::Get, Method::Delete]);
+        let refused =
+            render(DenyReason::MethodNotAllowed, Dialect::OpenAi, "", MethodSet::of(&[Method::Get, Method::Delete]));
         assert_eq!(refused.headers.last(), Some(&("allow", "GET, DELETE".to_owned())));
     }
 }

@@ -41,8 +41,8 @@ fn every_problem_is_reported_at_once() {
             tollgate.yaml: listen.http: it must be an IP address and a port, such as `127.0.0.1:9191`
             tollgate.yaml: limits.concurrent_checks: it must be between 1 and 100000
             tollgate.yaml: headers.prefix: it must be lower-case letters, digits and single `-`, end in `-`, and not be the beginning of a common or credential header; `x-auth-` is the default
-            tollgate.yaml: routes.public[0]: it must be one exact path without query, wildcard or percent-encoding, such as `/health/liveliness`
-            tollgate.yaml: routes.public[1]: it is a route of the model API and would be open to everybody; remove it
+            tollgate.yaml: routes.public[0]: it must be one exact path without query, wildcard or percent-encoding, such as `/health/liveliness`, or `public_routes`
+            tollgate.yaml: routes.public[1]: it is a route of the model API or of administration, and would be open to everybody; remove it
             tollgate.yaml: routes.root_path: it must be a path without trailing slash, such as `/genai`
             tollgate.yaml: master_key: the environment variable `TOLLGATE_TEST_UNSET` is not set; set it, or remove this field
             missing.yaml: there is no such file; check the path
@@ -164,7 +164,7 @@ fn a_key_file_is_checked_as_strictly() {
             keys.yaml: keys[0].key_hash: this is a key in plain text, which a file must not hold; run `tollgate keys hash`, enter the key, and write what it prints. Treat the key as leaked if others could read this file
             keys.yaml: keys[1].expires: it is no time; write it like `2027-01-31T12:00:00Z`
             keys.yaml: keys[1].allowed_routes[0]: it does not restrict anything; name the routes, or leave `allowed_routes` out for no restriction
-            keys.yaml: keys[1].allowed_routes[2]: it is no route group; write a path that begins with `/`, or `llm_api_routes`
+            keys.yaml: keys[1].allowed_routes[2]: it is no route group; write a path that begins with `/`, or a group such as `llm_api_routes`
             keys.yaml: keys[2].user_id: it is not listed under `users`; list it there, or remove it here
             keys.yaml: keys[2].team_id: it is not listed under `teams`; list it there, or remove it here
             keys.yaml: keys[2].organization_id: the id is empty, or longer than 256 bytes once percent-encoded

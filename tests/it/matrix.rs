@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 use expect_test::expect_file;
 use tollgate::core::deny::DenyReason;
 use tollgate::core::policy::CHECKS;
-use tollgate::core::route::catalogue::CATALOGUE;
+use tollgate::core::route::RouteTable;
+use tollgate::core::route::catalogue::{CATALOGUE, ModelRule};
+use tollgate::core::route::groups::Group;
 
 use crate::harness::{Asked, Client, Files, MASTER_KEY, Running, config, get, hash, post};
 
@@ -38,6 +40,10 @@ const CALLERS: &[(&str, Present)] = &[
     ("no team decides", |asked| asked.key("sk-no-team-decides")),
     ("blocked team", |asked| asked.key("sk-blocked-team")),
     ("mini org", |asked| asked.key("sk-mini-org")),
+    ("internal user", |asked| asked.key("sk-internal")),
+    ("viewer", |asked| asked.key("sk-viewer")),
+    ("granted", |asked| asked.key("sk-granted")),
+    ("org admin", |asked| asked.key("sk-org-admin")),
 ];
 
 fn keys() -> String {
@@ -58,11 +64,18 @@ fn keys() -> String {
         ("sk-no-team-decides", "models: [all-team-models]"),
         ("sk-blocked-team", "team_id: blocked"),
         ("sk-mini-org", "team_id: of-mini"),
+        ("sk-internal", "user_id: int"),
+        ("sk-viewer", "user_id: view"),
+        ("sk-granted", "user_id: int, metadata: { allowed_passthrough_routes: [/bria] }"),
+        ("sk-org-admin", "user_id: org"),
     ];
     let mut text = String::from(
         "users:\n- { user_id: root, user_role: proxy_admin, models: [no-default-models] }\n\
          - { user_id: min, user_role: internal_user, models: [mini] }\n\
          - { user_id: gone, metadata: { scim_active: false } }\n\
+         - { user_id: int, user_role: internal_user }\n\
+         - { user_id: view, user_role: proxy_admin_viewer }\n\
+         - { user_id: org, user_role: internal_user, organization_memberships: [{ organization_id: mini, user_role: org_admin }] }\n\
          teams:\n- { team_id: open }\n- { team_id: mini, models: [mini] }\n- { team_id: blocked, blocked: true }\n\
          - { team_id: of-mini, organization_id: mini }\n\
          organizations:\n- { organization_id: mini, models: [mini] }\nkeys:\n",
@@ -107,6 +120,22 @@ fn requests() -> Vec<(String, Asked)> {
         asked("POST /v1beta/models/big:generateContent", post("/v1beta/models/big:generateContent", "{}")),
         asked("GET /v1/responses/resp_1", get("/v1/responses/resp_1")),
         asked("GET /key/info", get("/key/info")),
+        asked("POST /key/generate", post("/key/generate", "{}")),
+        asked("GET /user/info?user_id=int", get("/user/info?user_id=int")),
+        asked("GET /user/info?user_id=int&user_id=min", get("/user/info?user_id=int&user_id=min")),
+        asked("POST /team/new, organization mini", post("/team/new", r#"{"organization_id":"mini"}"#)),
+        asked("POST /team/new, organization other", post("/team/new", r#"{"organization_id":"other"}"#)),
+        asked("POST /team/new, not readable", post("/team/new", "[]")),
+        asked("POST /global/spend/reset", post("/global/spend/reset", "")),
+        asked("GET /spend/keys, for administrators here", get("/spend/keys")),
+        asked("POST /bria/x, passed through", post("/bria/x", "")),
+        asked("GET /open, passed through without credential", get("/open")),
+        asked("GET /v1/realtime?model=big", get("/v1/realtime?model=big")),
+        asked(
+            "POST /v1/audio/transcriptions, a form",
+            post("/v1/audio/transcriptions", "--x").header("content-type", "multipart/form-data; boundary=x"),
+        ),
+        asked("GET /mystery", get("/mystery")),
         asked("CONNECT", Asked { method: "CONNECT", ..get("") }),
         asked("TRACE /v1/models", Asked { method: "TRACE", ..get("/v1/models") }),
         asked("GET /v1/..%2fkey/info", get("/v1/..%2fkey/info")),
@@ -140,8 +169,34 @@ async fn page(client: &Client) -> String {
 
 async fn whole_page() -> String {
     let files = Files::new(&config(""), &keys());
+    files.write("tollgate.yaml", &config("").replace("routes: {", ROUTES));
     let running = Running::start(&files.config()).await;
-    page(&running.client().await).await
+    let everything = page(&running.client().await).await;
+    files.write("tollgate.yaml", &config("").replace("routes: {", CLOSED));
+    let running = Running::start(&files.config()).await;
+    format!("{everything}{}", closed(&running.client().await).await)
+}
+
+const ROUTES: &str = "routes: { admin_only: [/spend/keys], \
+     pass_through: [{ path: /bria, include_subpath: true }, { path: /open, auth: false, methods: [GET] }], ";
+const CLOSED: &str = "routes: { disable_llm_api: true, allowed: [llm_api_routes, /key/info], ";
+
+/// A deployment that offers few routes, and of those no inference.
+async fn closed(client: &Client) -> String {
+    let mut page = String::from("where `allowed` is [llm_api_routes, /key/info] and `disable_llm_api` is set\n");
+    for (title, asked) in [
+        ("GET /models", get("/models")),
+        ("POST /v1/embeddings", post("/v1/embeddings", r#"{"model":"big"}"#)),
+        ("GET /key/info", get("/key/info")),
+        ("GET /team/info", get("/team/info")),
+    ] {
+        for key in [MASTER_KEY, "sk-open"] {
+            let who = if key == MASTER_KEY { "master" } else { "open" };
+            let outcome = client.outcome(asked.clone().key(key).raw()).await.summary();
+            writeln!(page, "  {title:<22} {who:<8} {outcome}").unwrap();
+        }
+    }
+    page
 }
 
 #[tokio::test]
@@ -169,7 +224,14 @@ fn the_page_shows_every_check() {
         ("user_active", &[UserInactive]),
         ("route_known", &[RouteUnknown]),
         ("route_method", &[MethodNotAllowed]),
+        ("master_key_only", &[MasterKeyOnly]),
+        ("deployment_routes", &[RouteNotOffered]),
+        ("deployment_switches", &[RouteDisabled]),
         ("key_routes", &[RouteNotAllowed]),
+        ("admin_only", &[AdminOnly]),
+        ("pass_through", &[PassThroughNotGranted]),
+        ("organization", &[OrganizationNotAllowed]),
+        ("role", &[RoleNotAllowed, ViewerNotAllowed, AnotherUser, QueryAmbiguous]),
         ("team_blocked", &[TeamBlocked]),
         (
             "request_readable",
@@ -191,26 +253,42 @@ fn the_page_shows_every_check() {
     }
 }
 
+/// A path that fits a pattern.
+pub fn example(pattern: &str) -> String {
+    let mut path = String::new();
+    let mut rest = pattern;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (_, after) = after.split_once('}').unwrap();
+        path += before;
+        path += "mini";
+        rest = after;
+    }
+    path + &rest.replace('*', "x")
+}
+
 /// Every route of the catalogue answers an open key, and refuses one that may call something else.
 #[tokio::test]
 async fn every_route_is_reached_and_guarded() {
     let files = Files::new(&config(""), &keys());
     let running = Running::start(&files.config()).await;
     let client = running.client().await;
-    for route in CATALOGUE {
-        for pattern in route.paths {
-            let path =
-                pattern.replace("{model}", "mini").replace("{model:path}", "mini").replace("{response_id}", "resp_1");
-            for method in route.methods {
-                let body = (method.as_str() == "POST").then(|| br#"{"model":"mini"}"#.to_vec());
-                let asked = Asked { method: method.as_str(), body, ..get(&path) };
-                let summary = async |key| client.outcome(asked.clone().key(key).raw()).await.summary();
-                assert_eq!(summary("sk-open").await, "200 allow", "{method:?} {path}");
-                assert_eq!(summary("sk-llm").await, "200 allow", "{method:?} {path}");
-                assert_eq!(summary("sk-blocked-team").await, "403 team_blocked", "{method:?} {path}");
-                let other = if path == "/v1/chat/completions" { "200 allow" } else { "403 route_not_allowed" };
-                assert_eq!(summary("sk-chat").await, other, "{method:?} {path}");
-            }
+    let table = RouteTable::new(Vec::new(), String::new());
+    for (route, pattern) in CATALOGUE.iter().flat_map(|route| route.paths.iter().map(move |path| (route, path))) {
+        let path = example(pattern);
+        let groups = table.find(&path).unwrap().groups;
+        for method in route.methods.iter() {
+            let body = (method.as_str() != "GET").then(|| br#"{"model":"mini"}"#.to_vec());
+            let query = if route.model == ModelRule::Query { "?model=mini" } else { "" };
+            let asked = Asked { method: method.as_str(), body, ..get(&format!("{path}{query}")) };
+            let summary = async |key| client.outcome(asked.clone().key(key).raw()).await.summary();
+            let open = if groups.is_llm() { "200 allow" } else { "403 role_not_allowed" };
+            assert_eq!(summary("sk-open").await, open, "{method:?} {path}");
+            let llm = if groups.has(Group::LlmApiRoutes) { open } else { "403 route_not_allowed" };
+            assert_eq!(summary("sk-llm").await, llm, "{method:?} {path}");
+            let team = if groups.is_llm() { "403 team_blocked" } else { open };
+            assert_eq!(summary("sk-blocked-team").await, team, "{method:?} {path}");
+            let other = if path == "/v1/chat/completions" { "200 allow" } else { "403 route_not_allowed" };
+            assert_eq!(summary("sk-chat").await, other, "{method:?} {path}");
         }
     }
 }

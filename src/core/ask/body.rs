@@ -15,6 +15,25 @@ use crate::core::request::{Fidelity, HeaderView, RequestView};
 pub(super) struct BodyFacts {
     /// `model`, as text; the elements of a list joined with commas.
     pub(super) model: Option<String>,
+    /// `organization_id`, where the body has one, be it null.
+    pub(super) organization_id: Option<Texts>,
+    /// `organizations`, likewise.
+    pub(super) organizations: Option<Texts>,
+    /// Whether there is a member beside `user_email` and `password`.
+    pub(super) beyond_profile: bool,
+}
+
+/// A value, as far as a rule is interested in it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Texts {
+    /// `null`.
+    Null,
+    /// A text.
+    One(String),
+    /// A list of texts.
+    Many(Vec<String>),
+    /// Anything else.
+    Other,
 }
 
 /// Scans the body. Without one, `required` decides whether that is a refusal.
@@ -47,13 +66,29 @@ fn is_plain_json(headers: &HeaderView<'_>) -> bool {
 fn scan(bytes: &[u8], fidelity: Fidelity) -> Result<BodyFacts, DenyReason> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let read = deserializer.deserialize_map(TopLevel { fidelity });
-    let (facts, wrong_type) = read.map_err(|_| DenyReason::BodyMalformed)?;
+    let (mut facts, model) = read.map_err(|_| DenyReason::BodyMalformed)?;
     deserializer.end().map_err(|_| DenyReason::BodyMalformed)?;
-    if wrong_type {
-        return Err(DenyReason::ModelMalformed);
-    }
-    let garbled = facts.model.as_deref().is_some_and(|model| is_garbled(model, fidelity));
+    // A list of models is understood as LiteLLM does: all must be granted (MSRC-1).
+    facts.model = match model {
+        Texts::Null => None,
+        Texts::One(model) => Some(model),
+        Texts::Many(models) => Some(models.join(",")),
+        Texts::Other => return Err(DenyReason::ModelMalformed),
+    };
+    let organizations = [&facts.organization_id, &facts.organizations].into_iter().flatten().flat_map(Texts::iter);
+    let garbled = facts.model.as_deref().into_iter().chain(organizations).any(|text| is_garbled(text, fidelity));
     if garbled { Err(DenyReason::BodyMalformed) } else { Ok(facts) }
+}
+
+impl Texts {
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        let texts = match self {
+            Self::One(text) => std::slice::from_ref(text),
+            Self::Many(texts) => texts,
+            Self::Null | Self::Other => &[],
+        };
+        texts.iter().map(String::as_str)
+    }
 }
 
 /// Whether `!` may stand for a byte that was not UTF-8: then this is not the text the upstream reads.
@@ -68,8 +103,8 @@ struct TopLevel {
 }
 
 impl<'de> Visitor<'de> for TopLevel {
-    /// The facts, and whether `model` was of a wrong type.
-    type Value = (BodyFacts, bool);
+    /// The facts without the model, and the model's value.
+    type Value = (BodyFacts, Texts);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
@@ -77,22 +112,21 @@ impl<'de> Visitor<'de> for TopLevel {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut facts = BodyFacts::default();
-        let mut wrong_type = false;
+        let mut model = Texts::Null;
         let mut seen = HashSet::new();
         while let Some(name) = map.next_key_seed(Name)? {
-            if name == "model" {
-                match map.next_value_seed(Model)? {
-                    Ok(model) => facts.model = model,
-                    Err(WrongType) => wrong_type = true,
-                }
-            } else {
-                map.next_value_seed(Skip)?;
+            facts.beyond_profile |= !matches!(name.as_ref(), "user_email" | "password");
+            match name.as_ref() {
+                "model" => model = map.next_value_seed(TextsSeed)?,
+                "organization_id" => facts.organization_id = Some(map.next_value_seed(TextsSeed)?),
+                "organizations" => facts.organizations = Some(map.next_value_seed(TextsSeed)?),
+                _ => map.next_value_seed(Skip)?,
             }
             if is_garbled(&name, self.fidelity) || !seen.insert(name) {
                 return Err(A::Error::custom("ambiguous member"));
             }
         }
-        Ok((facts, wrong_type))
+        Ok((facts, model))
     }
 }
 
@@ -123,65 +157,62 @@ impl<'de> Visitor<'de> for Name {
     }
 }
 
-/// `model` was a number, a boolean, an object, or a list that holds one.
-struct WrongType;
+/// Reads a value as [`Texts`].
+struct TextsSeed;
 
-/// The value of `model`: a text, a list of texts (all must be granted, LiteLLM MSRC-1), or null.
-struct Model;
-
-impl<'de> DeserializeSeed<'de> for Model {
-    type Value = Result<Option<String>, WrongType>;
+impl<'de> DeserializeSeed<'de> for TextsSeed {
+    type Value = Texts;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Model {
-    type Value = Result<Option<String>, WrongType>;
+impl<'de> Visitor<'de> for TextsSeed {
+    type Value = Texts;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a model name")
+        f.write_str("any value")
     }
 
-    fn visit_str<E>(self, model: &str) -> Result<Self::Value, E> {
-        Ok(Ok(Some(model.to_owned())))
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Texts::One(text.to_owned()))
     }
 
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Ok(None))
+        Ok(Texts::Null)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut models = Ok(Vec::new());
-        while let Some(element) = seq.next_element_seed(Model)? {
-            match (&mut models, element) {
-                (Ok(models), Ok(Some(model))) => models.push(model),
-                _ => models = Err(WrongType),
+        let mut texts = Some(Vec::new());
+        while let Some(element) = seq.next_element_seed(TextsSeed)? {
+            match (&mut texts, element) {
+                (Some(texts), Texts::One(text)) => texts.push(text),
+                _ => texts = None,
             }
         }
-        Ok(models.map(|models: Vec<String>| Some(models.join(","))))
+        Ok(texts.map_or(Texts::Other, Texts::Many))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
         Skip.visit_map(map)?;
-        Ok(Err(WrongType))
+        Ok(Texts::Other)
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Err(WrongType))
+        Ok(Texts::Other)
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(Err(WrongType))
+        Ok(Texts::Other)
     }
 
     fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(Err(WrongType))
+        Ok(Texts::Other)
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(Err(WrongType))
+        Ok(Texts::Other)
     }
 }
 

@@ -1,13 +1,16 @@
 //! What does the request name? Every source the upstream may use; two that disagree are refused (SEC-1).
 
 mod body;
+mod managed;
 
 use percent_encoding::percent_decode_str;
 
 use crate::core::deny::DenyReason;
 use crate::core::request::{BodyView, Fidelity, RequestView};
-use crate::core::route::Match;
-use crate::core::route::catalogue::ModelRule;
+use crate::core::route::catalogue::{Class, ModelRule};
+use crate::core::route::{Match, Method};
+
+pub use managed::Managed;
 
 /// Longest model name, in bytes.
 pub const MAX_MODEL: usize = 256;
@@ -18,6 +21,8 @@ pub struct Ask {
     /// The model as the upstream will read it, white space at the ends removed. It can be a list with
     /// commas, as LiteLLM understands it (SEC-36).
     pub model: Option<String>,
+    /// What a request of administration names. A rule that needs it and cannot have it refuses.
+    pub managed: Managed,
 }
 
 impl Ask {
@@ -34,26 +39,35 @@ impl Ask {
 pub fn read(
     view: &RequestView<'_>,
     query: Option<&str>,
+    method: Method,
     found: &Match<'_>,
     limits: BodyLimits,
 ) -> Result<Ask, DenyReason> {
+    if found.route.class == Class::Management {
+        return Ok(Ask { model: None, managed: Managed::read(view, query, limits) });
+    }
     let rule = found.route.model;
-    if rule == ModelRule::Never {
+    if !rule.applies(method) || matches!(rule, ModelRule::Form | ModelRule::Opaque) {
         return Ok(Ask::default());
     }
     let mut model = Single::default();
     model.add(found.param("model"))?;
     for value in query_values(query, "model") {
-        model.add(Some(&value?))?;
+        let value = value?;
+        // An upgrade has no body: the upstream pastes the model into a URL or a JSON text (SEC-21).
+        if rule == ModelRule::Query && value.contains(|c: char| c.is_control() || "\"'\\".contains(c)) {
+            return Err(DenyReason::ModelMalformed);
+        }
+        model.add(Some(&value))?;
     }
     for value in view.headers.all("x-litellm-model") {
         model.add(Some(std::str::from_utf8(value).map_err(|_| DenyReason::ModelMalformed)?))?;
     }
-    if rule != ModelRule::PathOnly {
-        let facts = body::read(view, matches!(rule, ModelRule::Body | ModelRule::OptionalBody), limits)?;
+    if matches!(rule, ModelRule::Body | ModelRule::OptionalBody | ModelRule::Path) {
+        let facts = body::read(view, rule != ModelRule::Path, limits)?;
         model.add(facts.model.as_deref())?;
     }
-    Ok(Ask { model: model.0 })
+    Ok(Ask { model: model.0, managed: Managed::default() })
 }
 
 /// The one value all sources agree on.

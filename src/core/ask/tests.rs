@@ -5,11 +5,22 @@ use crate::core::request::{Fidelity, HeaderView};
 use crate::core::route::RouteTable;
 
 fn ask(target: &str, headers: &[(&str, &str)], body: BodyView<'_>) -> Result<Option<String>, DenyReason> {
+    ask_with("POST", target, headers, body)
+}
+
+fn ask_with(
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: BodyView<'_>,
+) -> Result<Option<String>, DenyReason> {
     let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
-    let view = RequestView { id: "", method: "POST", target, headers: HeaderView::new(headers, Fidelity::Exact), body };
+    let view = RequestView { id: "", method, target, headers: HeaderView::new(headers, Fidelity::Exact), body };
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
     let table = RouteTable::new(Vec::new(), String::new());
-    read(&view, query, &table.find(path).unwrap(), BodyLimits { proxy_buffers: Some(1024) }).map(|ask| ask.model)
+    let method = Method::parse(method).unwrap();
+    let limits = BodyLimits { proxy_buffers: Some(1024) };
+    read(&view, query, method, &table.find(path).unwrap(), limits).map(|ask| ask.model)
 }
 
 fn exact(bytes: &[u8]) -> BodyView<'_> {
@@ -141,6 +152,26 @@ fn a_garbled_model_is_refused_s051() {
     assert_eq!(lossy(br#"{"model":"gpt!"}"#), Err(DenyReason::BodyMalformed));
     assert_eq!(lossy(br#"{"mo!del":"x","model":"gpt"}"#), Err(DenyReason::BodyMalformed));
     assert_eq!(lossy(br#"{"model":"gpt","messages":"Hello!"}"#), model("gpt"));
+}
+
+#[test]
+fn an_upgrade_names_its_model_in_the_query() {
+    let upgrade = |target: &str| ask_with("GET", target, &[], BodyView::NotSent);
+    assert_eq!(upgrade("/v1/realtime?model=gpt-4o-realtime"), model("gpt-4o-realtime"));
+    assert_eq!(upgrade("/v1/realtime"), Ok(None));
+    assert_eq!(upgrade("/v1/realtime?model=a&model=b"), Err(DenyReason::ModelAmbiguous));
+    for hostile in ["a%22,%22x%22:%22b", "a%27", "a%5c", "a%0a"] {
+        assert_eq!(upgrade(&format!("/realtime?model={hostile}")), Err(DenyReason::ModelMalformed), "{hostile}");
+    }
+}
+
+#[test]
+fn a_form_and_a_place_unknown_are_not_read() {
+    let form = [("content-type", "multipart/form-data; boundary=x")];
+    assert_eq!(ask("/v1/audio/transcriptions", &form, exact(b"--x--")), Ok(None));
+    assert_eq!(ask("/bedrock/model/x/converse", &[], exact(b"\xff")), Ok(None));
+    assert_eq!(ask_with("GET", "/v1/batches", &[], BodyView::NotSent), Ok(None), "a list names no model");
+    assert_eq!(ask("/v1/batches", &[], BodyView::NotSent), Err(DenyReason::BodyMissing));
 }
 
 proptest! {

@@ -5,8 +5,13 @@
 
 mod key_state;
 mod model;
+mod organization;
+mod pass_through;
+mod role;
 mod route;
+pub mod rules;
 mod team;
+mod viewer;
 
 use jiff::Timestamp;
 
@@ -14,7 +19,9 @@ use crate::core::ask::Ask;
 use crate::core::deny::DenyReason;
 use crate::core::identity::Identity;
 use crate::core::record::Role;
+use crate::core::route::groups::GroupSet;
 use crate::core::route::{Match, Method};
+use rules::RouteRules;
 
 /// All a check may look at.
 #[derive(Debug)]
@@ -29,6 +36,8 @@ pub struct Facts<'a> {
     pub found: Option<&'a Match<'a>>,
     /// What the request names, or why that cannot be told.
     pub ask: &'a Result<Ask, DenyReason>,
+    /// What the configuration says about routes.
+    pub rules: &'a RouteRules,
     /// The time of the decision.
     pub now: Timestamp,
 }
@@ -37,6 +46,17 @@ impl Facts<'_> {
     /// Whether the caller administers the proxy.
     fn is_proxy_admin(&self) -> bool {
         self.identity.role() == Some(Role::ProxyAdmin)
+    }
+
+    /// The caller's role. An owner without one has none; LiteLLM makes it `internal_user` (W13).
+    fn role(&self) -> Option<Role> {
+        let fallback = self.rules.compat.missing_role_is_internal_user && self.identity.user().is_some();
+        self.identity.role().or(fallback.then_some(Role::InternalUser))
+    }
+
+    /// Groups of the path; none when nobody knows it.
+    fn groups(&self) -> GroupSet {
+        self.found.map_or(GroupSet::EMPTY, |found| found.groups)
     }
 }
 
@@ -56,7 +76,14 @@ pub const CHECKS: &[Check] = &[
     Check { name: "user_active", run: key_state::user_active },
     Check { name: "route_known", run: route::known },
     Check { name: "route_method", run: route::method },
+    Check { name: "master_key_only", run: route::master_only },
+    Check { name: "deployment_routes", run: route::offered },
+    Check { name: "deployment_switches", run: route::enabled },
     Check { name: "key_routes", run: route::allowed_by_key },
+    Check { name: "admin_only", run: route::admin_only },
+    Check { name: "pass_through", run: pass_through::granted },
+    Check { name: "organization", run: organization::allowed },
+    Check { name: "role", run: role::allowed },
     Check { name: "team_blocked", run: team::not_blocked },
     Check { name: "request_readable", run: model::readable },
     Check { name: "model_named", run: model::named },

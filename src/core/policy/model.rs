@@ -14,10 +14,14 @@ pub(super) fn readable(facts: &Facts<'_>) -> Result<(), DenyReason> {
 /// leave the choice to it: LiteLLM skips the check then (A22, S-149).
 pub(super) fn named(facts: &Facts<'_>) -> Result<(), DenyReason> {
     let named = facts.ask.as_ref().map_err(|reason| *reason)?.models().next().is_some();
-    let needed = match facts.found.map_or(ModelRule::Never, |found| found.route.model) {
+    let rule = facts.found.map_or(ModelRule::Never, |found| found.route.model);
+    let needed = match rule {
+        _ if !rule.applies(facts.method) => false,
         ModelRule::Never => false,
-        ModelRule::Body | ModelRule::Path | ModelRule::PathOnly => true,
-        ModelRule::OptionalBody => lists(facts).any(|list| !list.is_unrestricted()),
+        ModelRule::Body | ModelRule::Path | ModelRule::PathOnly | ModelRule::Query => true,
+        ModelRule::OptionalBody | ModelRule::Form | ModelRule::Opaque => {
+            lists(facts).any(|list| !list.is_unrestricted())
+        }
     };
     if needed && !named { Err(DenyReason::ModelMissing) } else { Ok(()) }
 }

@@ -1,13 +1,14 @@
 //! Path patterns, looked up by segment: the cost depends on the path, not on the number of patterns.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
 
-/// A set of patterns, each with a value.
+use super::pattern::{End, Pattern, Segment};
+
+/// A map from patterns to values.
 ///
-/// A pattern is a path whose segments are literal text or `{name}` (one segment, not empty). Its last
-/// segment may also be `{name:path}:verb`: one or more segments, then a colon and a literal verb.
-/// Literal text wins over a verb, a verb over a placeholder; the search backtracks, so that no pattern
-/// hides another that fits.
+/// One walk visits every pattern that fits a path, the most specific first: segment by segment, literal
+/// text before a verb, a verb before a placeholder, a placeholder before a wildcard.
 #[derive(Debug)]
 pub(super) struct Trie<T> {
     root: Node<T>,
@@ -15,16 +16,33 @@ pub(super) struct Trie<T> {
 
 #[derive(Debug)]
 struct Node<T> {
-    literal: HashMap<&'static str, Node<T>>,
-    placeholder: Option<Box<(&'static str, Node<T>)>>,
-    /// `{name:path}:verb` patterns that begin here: verb, name, value.
-    tails: Vec<(&'static str, &'static str, T)>,
+    literals: HashMap<Box<str>, Node<T>>,
+    placeholder: Option<Box<Node<T>>>,
+    /// `{name:path}:verb`, by verb.
+    verbs: HashMap<Box<str>, T>,
+    /// `{name:path}`.
+    rest: Option<T>,
+    wildcards: Wildcards<T>,
     value: Option<T>,
+}
+
+/// Texts before a final `*`, found by length: one probe for each length in use, however many there are.
+#[derive(Debug)]
+struct Wildcards<T> {
+    lengths: BTreeSet<Reverse<usize>>,
+    values: HashMap<Box<str>, T>,
 }
 
 impl<T> Default for Node<T> {
     fn default() -> Self {
-        Self { literal: HashMap::new(), placeholder: None, tails: Vec::new(), value: None }
+        Self {
+            literals: HashMap::new(),
+            placeholder: None,
+            verbs: HashMap::new(),
+            rest: None,
+            wildcards: Wildcards { lengths: BTreeSet::new(), values: HashMap::new() },
+            value: None,
+        }
     }
 }
 
@@ -34,85 +52,84 @@ impl<T> Default for Trie<T> {
     }
 }
 
-/// Placeholder names and texts, in path order.
-type Params<'p> = Vec<(&'static str, &'p str)>;
-
-impl<T: Copy> Trie<T> {
-    /// Adds a pattern. A pattern inserted twice keeps its first value.
-    pub(super) fn insert(&mut self, pattern: &'static str, value: T) {
+impl<T: Default> Trie<T> {
+    /// The value of a pattern, which is the default one until it is changed.
+    pub(super) fn entry(&mut self, pattern: &Pattern) -> &mut T {
         let mut node = &mut self.root;
-        let mut rest = pattern.strip_prefix('/').unwrap_or(pattern);
-        loop {
-            if let Some((name, verb)) = rest.strip_prefix('{').and_then(|rest| rest.split_once(":path}:")) {
-                node.tails.push((verb, name, value));
-                return;
-            }
-            let (segment, after) = match rest.split_once('/') {
-                Some((segment, after)) => (segment, Some(after)),
-                None => (rest, None),
+        for segment in &pattern.segments {
+            node = match segment {
+                Segment::Literal(text) => node.literals.entry(text.clone()).or_default(),
+                Segment::Placeholder => node.placeholder.get_or_insert_default(),
             };
-            node = match segment.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
-                Some(name) => &mut node.placeholder.get_or_insert_with(|| Box::new((name, Node::default()))).1,
-                None => node.literal.entry(segment).or_default(),
-            };
-            let Some(after) = after else {
-                node.value.get_or_insert(value);
-                return;
-            };
-            rest = after;
         }
-    }
-
-    /// Finds the pattern of a path that begins with `/`.
-    pub(super) fn find<'p>(&self, path: &'p str) -> Option<(T, Params<'p>)> {
-        let mut params = Params::new();
-        let value = self.root.find(path.strip_prefix('/')?, &mut params)?;
-        Some((value, params))
+        match &pattern.end {
+            End::Here => node.value.get_or_insert_default(),
+            End::Rest => node.rest.get_or_insert_default(),
+            End::Verb(verb) => node.verbs.entry(verb.clone()).or_default(),
+            End::Wildcard(text) => {
+                node.wildcards.lengths.insert(Reverse(text.len()));
+                node.wildcards.values.entry(text.clone()).or_default()
+            }
+        }
     }
 }
 
-impl<T: Copy> Node<T> {
+/// One walk: where to report, and what the placeholders on the way stand for.
+struct Walk<'t, 'p, 'f, T> {
+    params: Vec<&'p str>,
+    visit: &'f mut dyn FnMut(&'t T, &[&'p str]),
+}
+
+impl<T> Trie<T> {
+    /// Calls `visit` for every pattern that fits a path, with the texts of its placeholders.
+    pub(super) fn visit<'t, 'p>(&'t self, path: &'p str, visit: &mut dyn FnMut(&'t T, &[&'p str])) {
+        if let Some(rest) = path.strip_prefix('/') {
+            self.root.walk(rest, &mut Walk { params: Vec::new(), visit });
+        }
+    }
+}
+
+impl<T> Node<T> {
     /// `rest` is what is left of the path, without its leading slash.
-    fn find<'p>(&self, rest: &'p str, params: &mut Params<'p>) -> Option<T> {
+    fn walk<'t, 'p>(&'t self, rest: &'p str, walk: &mut Walk<'t, 'p, '_, T>) {
         let (segment, after) = match rest.split_once('/') {
             Some((segment, after)) => (segment, Some(after)),
             None => (rest, None),
         };
-        let literal = self.literal.get(segment).and_then(|node| node.descend(after, params));
-        literal.or_else(|| self.find_tail(rest, params)).or_else(|| self.find_placeholder(segment, after, params))
-    }
-
-    fn descend<'p>(&self, after: Option<&'p str>, params: &mut Params<'p>) -> Option<T> {
-        match after {
-            Some(rest) => self.find(rest, params),
-            None => self.value,
+        if let Some(node) = self.literals.get(segment) {
+            node.descend(after, walk);
+        }
+        self.walk_rest(rest, walk);
+        if let Some(node) = self.placeholder.as_deref().filter(|_| !segment.is_empty()) {
+            walk.params.push(segment);
+            node.descend(after, walk);
+            walk.params.pop();
+        }
+        for length in &self.wildcards.lengths {
+            if let Some(value) = rest.get(..length.0).and_then(|text| self.wildcards.values.get(text)) {
+                (walk.visit)(value, &walk.params);
+            }
         }
     }
 
-    fn find_placeholder<'p>(&self, segment: &'p str, after: Option<&'p str>, params: &mut Params<'p>) -> Option<T> {
-        let (name, node) = self.placeholder.as_deref()?;
-        if segment.is_empty() {
-            return None;
+    fn descend<'t, 'p>(&'t self, after: Option<&'p str>, walk: &mut Walk<'t, 'p, '_, T>) {
+        match (after, &self.value) {
+            (Some(rest), _) => self.walk(rest, walk),
+            (None, Some(value)) => (walk.visit)(value, &walk.params),
+            (None, None) => {}
         }
-        let kept = params.len();
-        params.push((name, segment));
-        let found = node.descend(after, params);
-        if found.is_none() {
-            params.truncate(kept);
-        }
-        found
     }
 
-    fn find_tail<'p>(&self, rest: &'p str, params: &mut Params<'p>) -> Option<T> {
-        if self.tails.is_empty() {
-            return None;
+    /// `{name:path}` with and without a verb: one or more characters, none of them a colon.
+    fn walk_rest<'t, 'p>(&'t self, rest: &'p str, walk: &mut Walk<'t, 'p, '_, T>) {
+        let found = match rest.split_once(':') {
+            Some((text, verb)) => self.verbs.get(verb).map(|value| (text, value)),
+            None => self.rest.as_ref().map(|value| (rest, value)),
+        };
+        if let Some((text, value)) = found.filter(|(text, _)| !text.is_empty()) {
+            walk.params.push(text);
+            (walk.visit)(value, &walk.params);
+            walk.params.pop();
         }
-        let (text, verb) = rest.rsplit_once(':')?;
-        let (_, name, value) = self.tails.iter().find(|(known, ..)| *known == verb)?;
-        if text.is_empty() {
-            return None;
-        }
-        params.push((name, text));
-        Some(*value)
     }
 }

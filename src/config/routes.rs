@@ -1,0 +1,204 @@
+//! `routes:` becomes the route table and the rules about it.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::compile::Section;
+use super::raw::{RawCompat, RawMethod, RawPassThrough, RawRoutes};
+use crate::core::path::Target;
+use crate::core::policy::rules::{LiteLlmCompat, RouteRules};
+use crate::core::route::catalogue::{ANY, Class};
+use crate::core::route::groups::{GroupSet, MAX_USER_GROUPS, built_in};
+use crate::core::route::pass_through::PassThrough;
+use crate::core::route::pattern::Pattern;
+use crate::core::route::select::RouteChoice;
+use crate::core::route::{Additions, Endpoint, Method, MethodSet, RouteTable};
+
+/// Compiles the section. `None` when that failed; the reasons were noted.
+pub(super) fn compile(
+    raw: RawRoutes,
+    compat: &RawCompat,
+    section: &mut Section<'_, '_>,
+) -> Option<(RouteTable, RouteRules)> {
+    let catalogue = RouteTable::new(Vec::new(), String::new());
+    let public = public(&raw.public, &catalogue, section);
+    let root_path = root_path(raw.root_path, section);
+    let groups = groups(raw.groups, section);
+    let pass_through = pass_through(&raw.pass_through, &catalogue, section);
+    let table = RouteTable::build(Additions { public: public?, root_path: root_path?, groups: groups?, pass_through });
+    let allowed = raw.allowed.as_deref().map(|list| choice("routes.allowed", list, &table, section));
+    let admin_only = choice("routes.admin_only", &raw.admin_only, &table, section);
+    let rules = RouteRules {
+        allowed: match allowed {
+            Some(list) => Some(list?),
+            None => None,
+        },
+        admin_only: admin_only?,
+        disable_llm_api: raw.disable_llm_api,
+        disable_admin: raw.disable_admin,
+        compat: litellm_compat(compat),
+    };
+    Some((table, rules))
+}
+
+/// Whether a text is a path as requests have it: what it stands for is what it looks like.
+fn is_canonical(path: &str) -> bool {
+    Target::parse(path, "").is_ok_and(|target| target.path == path && target.query.is_none())
+}
+
+fn public(entries: &[String], catalogue: &RouteTable, section: &mut Section<'_, '_>) -> Option<Vec<String>> {
+    let mut paths = Vec::new();
+    let mut sound = true;
+    for (index, path) in entries.iter().enumerate() {
+        if path == "public_routes" {
+            paths.extend(built_in(path).into_iter().flat_map(|row| row.patterns().map(str::to_owned)));
+            continue;
+        }
+        let found = catalogue.find(path).map(|found| found.route.class);
+        let text = if path.contains('*') || !is_canonical(path) {
+            "it must be one exact path without query, wildcard or percent-encoding, such as `/health/liveliness`, or `public_routes`"
+        } else if found.is_some_and(|class| class != Class::Public) {
+            "it is a route of the model API or of administration, and would be open to everybody; remove it"
+        } else {
+            paths.push(path.clone());
+            continue;
+        };
+        section.problem(&format!("routes.public[{index}]"), text);
+        sound = false;
+    }
+    sound.then_some(paths)
+}
+
+fn root_path(root: String, section: &mut Section<'_, '_>) -> Option<String> {
+    let usable = root.is_empty() || (!root.ends_with('/') && is_canonical(&root));
+    if !usable {
+        section.problem("routes.root_path", "it must be a path without trailing slash, such as `/genai`");
+    }
+    usable.then_some(root)
+}
+
+type Groups = Vec<(String, Vec<Pattern>, Vec<GroupSet>)>;
+
+fn groups(raw: BTreeMap<String, Vec<String>>, section: &mut Section<'_, '_>) -> Option<Groups> {
+    let mut sound = raw.len() <= MAX_USER_GROUPS;
+    if !sound {
+        section.problem("routes.groups", format!("there are more than {MAX_USER_GROUPS}; merge some"));
+    }
+    let mut groups = Vec::new();
+    for (name, entries) in raw {
+        let place = format!("routes.groups.{name}");
+        if built_in(&name).is_some() {
+            section.problem(&place, "this is the name of a built-in group; choose another");
+            sound = false;
+        } else if name.is_empty() || name.starts_with('/') || name.contains('*') {
+            section.problem(&place, "a name is not empty, does not begin with `/`, and holds no `*`");
+            sound = false;
+        }
+        let (mut patterns, mut contained) = (Vec::new(), Vec::new());
+        for (index, entry) in entries.iter().enumerate() {
+            match (built_in(entry), Pattern::parse(entry)) {
+                (Some(row), _) => contained.push(GroupSet::of(row.group)),
+                (None, Ok(pattern)) if entry != "/*" => patterns.push(pattern),
+                (None, result) => {
+                    section.problem(&format!("{place}[{index}]"), unusable(entry, result.err()));
+                    sound = false;
+                }
+            }
+        }
+        groups.push((name, patterns, contained));
+    }
+    sound.then_some(groups)
+}
+
+fn unusable(entry: &str, error: Option<crate::core::route::pattern::PatternError>) -> String {
+    match error {
+        Some(_) if !entry.starts_with('/') && !entry.is_empty() && entry != "*" => {
+            "there is no built-in group of this name; write one, or a path that begins with `/`".to_owned()
+        }
+        Some(error) if entry.starts_with('/') => error.to_string(),
+        _ => "it is every route, or none; name the routes".to_owned(),
+    }
+}
+
+fn pass_through(raw: &[RawPassThrough], catalogue: &RouteTable, section: &mut Section<'_, '_>) -> Vec<Endpoint> {
+    let mut endpoints = Vec::new();
+    let mut seen = HashSet::new();
+    for (index, raw) in raw.iter().enumerate() {
+        let place = format!("routes.pass_through[{index}]");
+        let methods = methods(raw.methods.as_deref());
+        if methods.is_empty() {
+            section.problem(&format!("{place}.methods"), "the list is empty; name methods, or leave `methods` out");
+        }
+        for method in methods.iter() {
+            if !seen.insert((raw.path.as_str(), method.as_str())) {
+                let text = format!("another endpoint has this path with {}; keep one", method.as_str());
+                section.problem(&place, text);
+            }
+        }
+        if !raw.auth && catalogue.find(&raw.path).is_some() {
+            section.problem(
+                &format!("{place}.auth"),
+                "the path is a route of the catalogue and would be open to everybody; remove `auth: false`",
+            );
+        }
+        match endpoint(raw, methods) {
+            Ok(endpoint) => endpoints.push(endpoint),
+            Err(text) => section.problem(&format!("{place}.path"), text),
+        }
+    }
+    endpoints
+}
+
+fn endpoint(raw: &RawPassThrough, methods: MethodSet) -> Result<Endpoint, String> {
+    // Braces are no characters of a canonical path, and placeholders are checked by the pattern.
+    let plain = raw.path.replace(['{', '}'], "");
+    if raw.path.contains('*') || raw.path.ends_with('/') || !is_canonical(&plain) {
+        return Err("it must be one path without query, wildcard, percent-encoding or trailing slash, such as `/bria`"
+            .to_owned());
+    }
+    let path = Pattern::parse(&raw.path).map_err(|error| error.to_string())?;
+    let below = raw.include_subpath.then(|| Pattern::parse(&format!("{}/*", raw.path)));
+    let below = below.transpose().map_err(|error| error.to_string())?;
+    let rule = PassThrough { methods, auth: raw.auth, grant_required: raw.grant_required };
+    Ok(Endpoint { path, below, rule })
+}
+
+fn methods(raw: Option<&[RawMethod]>) -> MethodSet {
+    raw.map_or(ANY, |methods| {
+        methods.iter().fold(MethodSet::EMPTY, |set, method| set.union(MethodSet::of(&[method_of(*method)])))
+    })
+}
+
+fn method_of(raw: RawMethod) -> Method {
+    match raw {
+        RawMethod::Get => Method::Get,
+        RawMethod::Post => Method::Post,
+        RawMethod::Put => Method::Put,
+        RawMethod::Patch => Method::Patch,
+        RawMethod::Delete => Method::Delete,
+        RawMethod::Options => Method::Options,
+    }
+}
+
+fn choice(place: &str, entries: &[String], table: &RouteTable, section: &mut Section<'_, '_>) -> Option<RouteChoice> {
+    let choice = RouteChoice::compile(entries.iter().map(String::as_str), table);
+    choice
+        .map_err(|errors| {
+            for (index, error) in errors {
+                section.problem(&format!("{place}[{index}]"), error.to_string());
+            }
+        })
+        .ok()
+}
+
+fn litellm_compat(raw: &RawCompat) -> LiteLlmCompat {
+    LiteLlmCompat {
+        viewer_inference: raw.viewer_inference,
+        viewer_reads_anything: raw.viewer_reads_anything,
+        allowed_routes_grant: raw.allowed_routes_grant,
+        passthrough_grant_any_route: raw.passthrough_grant_any_route,
+        missing_role_is_internal_user: raw.missing_role_is_internal_user,
+        spend_permission_by_name: raw.spend_permission_by_name,
+        self_managed_without_user: raw.self_managed_without_user,
+        health_is_info_route: raw.health_is_info_route,
+    }
+}

@@ -1,0 +1,37 @@
+//! The read-only administrator (spec section 7b).
+
+use super::Facts;
+use crate::core::deny::DenyReason;
+use crate::core::route::groups::Group;
+
+/// Reads, except what a read must not start; of the writes, only those that read.
+pub(super) fn allowed(facts: &Facts<'_>) -> Result<(), DenyReason> {
+    if permits(facts)? { Ok(()) } else { Err(DenyReason::ViewerNotAllowed) }
+}
+
+fn permits(facts: &Facts<'_>) -> Result<bool, DenyReason> {
+    let groups = facts.groups();
+    if groups.is_llm() {
+        return Ok(false);
+    }
+    if groups.has(Group::ManagementRoutes) {
+        if facts.path == "/user/update" {
+            return only_profile(facts);
+        }
+        if groups.has(Group::ViewerBlockedFirst) {
+            return Ok(false);
+        }
+    }
+    // That a route nobody knows is not even read was decided before, by `route_known` (W4).
+    if facts.method.is_safe() {
+        return Ok(true);
+    }
+    let blocked = groups.has(Group::ViewerBlockedSecond);
+    Ok(!blocked && (groups.has(Group::AdminViewerRoutes) || groups.has(Group::GlobalSpendTrackingRoutes)))
+}
+
+/// One's own e-mail address and password.
+fn only_profile(facts: &Facts<'_>) -> Result<bool, DenyReason> {
+    let ask = facts.ask.as_ref().map_err(|reason| *reason)?;
+    ask.managed.beyond_profile.map(|beyond| !beyond)
+}
