@@ -81,7 +81,7 @@ async fn journey(
         return Err(DenyReason::PathMalformed.into());
     }
     let target = Target::parse(view.target, snapshot.routes.root_path()).map_err(|_| DenyReason::PathMalformed)?;
-    let input = Input { headers: &view.headers, path: &target.path, query: target.query, pass_through: None };
+    let mut input = Input { headers: &view.headers, path: &target.path, query: target.query, pass_through: None };
     let method = Method::parse(view.method).ok_or(DenyReason::MethodNotAllowed);
     if snapshot.routes.is_public(&target.path) {
         evidence.route = "public";
@@ -92,6 +92,7 @@ async fn journey(
     evidence.route = found.as_ref().map_or("unknown", |found| found.route.id);
     evidence.methods = found.as_ref().map_or(MethodSet::EMPTY, |found| found.route.methods);
     let method = method?;
+    input.pass_through = found.as_ref().and_then(|found| found.passed_through(method)).map(|rule| &rule.credential);
     if found.as_ref().is_some_and(|found| found.is_open(method)) {
         return Ok(open(snapshot, &input)?);
     }

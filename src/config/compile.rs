@@ -62,8 +62,9 @@ pub(super) fn configuration(
     let version = section.reader.version();
     let extractor = extractor?;
     let body_limits = BodyLimits { proxy_buffers: raw.envoy.max_request_bytes };
-    let headers = headers?.with_credential_headers(extractor.custom_header.clone());
     let (routes, rules) = routes?;
+    let configured = extractor.custom_header.iter().chain(routes.credential_headers()).cloned();
+    let headers = headers?.with_credential_headers(configured);
     let snapshot = Snapshot { version, authenticator: authenticator?, extractor, routes, rules, body_limits, headers };
     let snapshot = Arc::new(snapshot);
     Some(Configuration { snapshot, settings: Settings { listen: raw.listen, log: raw.log, limits: raw.limits } })

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use routes::{RawCompat, RawMethod, RawPassThrough, RawRoutes};
+pub use routes::{RawAuthParser, RawCompat, RawMethod, RawPassThrough, RawPassThroughHeaders, RawRoutes};
 
 /// Tollgate's configuration.
 #[derive(Debug, Deserialize, JsonSchema)]

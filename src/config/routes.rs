@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::compile::Section;
-use super::raw::{RawCompat, RawMethod, RawPassThrough, RawRoutes};
+use super::raw::{RawAuthParser, RawCompat, RawMethod, RawPassThrough, RawRoutes};
+use crate::core::extract::pass_through::PassThroughCredential;
+use crate::core::header::HeaderName;
 use crate::core::path::Target;
 use crate::core::policy::rules::{LiteLlmCompat, RouteRules};
 use crate::core::route::catalogue::{ANY, Class};
@@ -142,7 +144,7 @@ fn pass_through(raw: &[RawPassThrough], catalogue: &RouteTable, section: &mut Se
         }
         match endpoint(raw, methods) {
             Ok(endpoint) => endpoints.push(endpoint),
-            Err(text) => section.problem(&format!("{place}.path"), text),
+            Err(text) => section.problem(&place, text),
         }
     }
     endpoints
@@ -152,14 +154,28 @@ fn endpoint(raw: &RawPassThrough, methods: MethodSet) -> Result<Endpoint, String
     // Braces are no characters of a canonical path, and placeholders are checked by the pattern.
     let plain = raw.path.replace(['{', '}'], "");
     if raw.path.contains('*') || raw.path.ends_with('/') || !is_canonical(&plain) {
-        return Err("it must be one path without query, wildcard, percent-encoding or trailing slash, such as `/bria`"
-            .to_owned());
+        return Err(
+            "`path` must be one path without query, wildcard, percent-encoding or trailing slash, such as `/bria`"
+                .to_owned(),
+        );
     }
-    let path = Pattern::parse(&raw.path).map_err(|error| error.to_string())?;
+    let path = Pattern::parse(&raw.path).map_err(|error| format!("`path`: {error}"))?;
     let below = raw.include_subpath.then(|| Pattern::parse(&format!("{}/*", raw.path)));
     let below = below.transpose().map_err(|error| error.to_string())?;
-    let rule = PassThrough { methods, auth: raw.auth, grant_required: raw.grant_required };
+    let credential = PassThroughCredential {
+        header: key_header(raw)?,
+        langfuse: matches!(raw.custom_auth_parser, Some(RawAuthParser::Langfuse)),
+    };
+    let rule = PassThrough { methods, auth: raw.auth, grant_required: raw.grant_required, credential };
     Ok(Endpoint { path, below, rule })
+}
+
+fn key_header(raw: &RawPassThrough) -> Result<Option<HeaderName>, String> {
+    let Some(name) = raw.headers.as_ref().and_then(|headers| headers.litellm_user_api_key.as_ref()) else {
+        return Ok(None);
+    };
+    let header = HeaderName::new(name.clone());
+    header.map(Some).ok_or_else(|| "`headers.litellm_user_api_key` is no name of a request header".to_owned())
 }
 
 fn methods(raw: Option<&[RawMethod]>) -> MethodSet {

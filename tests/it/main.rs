@@ -17,6 +17,7 @@ mod harness;
 mod layering;
 mod matrix;
 mod metadata;
+mod pass_through;
 mod reload;
 mod schemas;
 mod transports;

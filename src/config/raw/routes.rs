@@ -45,6 +45,26 @@ pub struct RawPassThrough {
     /// Whether the key or its team needs the path in `metadata.allowed_passthrough_routes`.
     #[serde(default = "yes")]
     pub grant_required: bool,
+    /// Headers with a meaning of their own at this endpoint.
+    pub headers: Option<RawPassThroughHeaders>,
+    /// How `Authorization: Basic` is read at this endpoint.
+    pub custom_auth_parser: Option<RawAuthParser>,
+}
+
+/// Headers of a pass-through endpoint.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawPassThroughHeaders {
+    /// The header that carries the caller's key here, without a scheme.
+    pub litellm_user_api_key: Option<String>,
+}
+
+/// A way to read `Authorization: Basic`.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RawAuthParser {
+    /// The key is the user name, as Langfuse's clients send it.
+    Langfuse,
 }
 
 fn yes() -> bool {

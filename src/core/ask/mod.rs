@@ -21,6 +21,8 @@ pub struct Ask {
     /// The model as the upstream will read it, white space at the ends removed. It can be a list with
     /// commas, as LiteLLM understands it (SEC-36).
     pub model: Option<String>,
+    /// Whether there is a body that could name another model and cannot be read.
+    pub opaque: bool,
     /// What a request of administration names. A rule that needs it and cannot have it refuses.
     pub managed: Managed,
 }
@@ -44,7 +46,7 @@ pub fn read(
     limits: BodyLimits,
 ) -> Result<Ask, DenyReason> {
     if found.route.class == Class::Management {
-        return Ok(Ask { model: None, managed: Managed::read(view, query, limits) });
+        return Ok(Ask { managed: Managed::read(view, query, limits), ..Ask::default() });
     }
     let rule = found.route.model;
     if !rule.applies(method) || matches!(rule, ModelRule::Form | ModelRule::Opaque) {
@@ -63,11 +65,13 @@ pub fn read(
     for value in view.headers.all("x-litellm-model") {
         model.add(Some(std::str::from_utf8(value).map_err(|_| DenyReason::ModelMalformed)?))?;
     }
-    if matches!(rule, ModelRule::Body | ModelRule::OptionalBody | ModelRule::Path) {
-        let facts = body::read(view, rule != ModelRule::Path, limits)?;
-        model.add(facts.model.as_deref())?;
+    let mut opaque = false;
+    match (rule, body::read(view, rule != ModelRule::Named, limits)) {
+        (ModelRule::Query | ModelRule::PathOnly, _) => {}
+        (ModelRule::Named, Err(_)) => opaque = true,
+        (_, facts) => model.add(facts?.model.as_deref())?,
     }
-    Ok(Ask { model: model.0, managed: Managed::default() })
+    Ok(Ask { model: model.0, opaque, managed: Managed::default() })
 }
 
 /// The one value all sources agree on.

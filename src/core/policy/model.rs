@@ -13,15 +13,15 @@ pub(super) fn readable(facts: &Facts<'_>) -> Result<(), DenyReason> {
 /// A model is named where the route needs one. Where the upstream has a default, nobody with a list may
 /// leave the choice to it: LiteLLM skips the check then (A22, S-149).
 pub(super) fn named(facts: &Facts<'_>) -> Result<(), DenyReason> {
-    let named = facts.ask.as_ref().map_err(|reason| *reason)?.models().next().is_some();
+    let ask = facts.ask.as_ref().map_err(|reason| *reason)?;
+    let named = ask.models().next().is_some();
     let rule = facts.found.map_or(ModelRule::Never, |found| found.route.model);
     let needed = match rule {
         _ if !rule.applies(facts.method) => false,
-        ModelRule::Never => false,
         ModelRule::Body | ModelRule::Path | ModelRule::PathOnly | ModelRule::Query => true,
-        ModelRule::OptionalBody | ModelRule::Form | ModelRule::Opaque => {
-            lists(facts).any(|list| !list.is_unrestricted())
-        }
+        ModelRule::OptionalBody | ModelRule::Form | ModelRule::Opaque => is_restricted(facts),
+        ModelRule::Named if ask.opaque && is_restricted(facts) => return Err(DenyReason::ModelMissing),
+        ModelRule::Never | ModelRule::Named => false,
     };
     if needed && !named { Err(DenyReason::ModelMissing) } else { Ok(()) }
 }
@@ -65,6 +65,10 @@ fn granted(facts: &Facts<'_>, list: Option<&ModelList>, reason: DenyReason) -> R
 fn personal_list<'a>(facts: &Facts<'a>) -> Option<&'a ModelList> {
     let personal = facts.identity.team().is_none() && !facts.is_proxy_admin();
     facts.identity.user().filter(|_| personal).map(|user| &user.models)
+}
+
+fn is_restricted(facts: &Facts<'_>) -> bool {
+    lists(facts).any(|list| !list.is_unrestricted())
 }
 
 fn lists<'a>(facts: &Facts<'a>) -> impl Iterator<Item = &'a ModelList> {

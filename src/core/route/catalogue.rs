@@ -54,12 +54,15 @@ pub enum ModelRule {
     Body,
     /// In the JSON body; the upstream has a default, so a restricted caller must name one.
     OptionalBody,
-    /// In the path; a JSON body may repeat it.
+    /// In the path; the JSON body may repeat it.
     Path,
     /// In the path, and there is no body.
     PathOnly,
     /// In the query, and required: a WebSocket upgrade has no body.
     Query,
+    /// Anywhere or nowhere: a pass-through endpoint, which was granted by itself. A model that is named must
+    /// be granted as well, and nobody with a list may send a body that cannot be read.
+    Named,
     /// In a form that is not read, so nobody with a list may use the route.
     Form,
     /// In a place only the upstream knows, so nobody with a list may use the route.
@@ -72,7 +75,7 @@ impl ModelRule {
     pub fn applies(self, method: Method) -> bool {
         match self {
             Self::Never => false,
-            Self::Path | Self::PathOnly | Self::Query | Self::Opaque => true,
+            Self::Path | Self::PathOnly | Self::Query | Self::Named | Self::Opaque => true,
             Self::Body | Self::OptionalBody | Self::Form => {
                 matches!(method, Method::Post | Method::Put | Method::Patch)
             }

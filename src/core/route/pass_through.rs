@@ -3,9 +3,10 @@
 use thiserror::Error;
 
 use super::{Method, MethodSet};
+use crate::core::extract::pass_through::PassThroughCredential;
 
 /// One rule for the path and, where it has any, everything below it (W7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PassThrough {
     /// Methods the rule is for. LiteLLM's default leaves HEAD and OPTIONS out.
     pub methods: MethodSet,
@@ -13,6 +14,8 @@ pub struct PassThrough {
     pub auth: bool,
     /// Whether the key or its team must have been granted the path.
     pub grant_required: bool,
+    /// Where callers of this endpoint may have their credentials, beside the usual places.
+    pub credential: PassThroughCredential,
 }
 
 impl PassThrough {

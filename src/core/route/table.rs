@@ -8,6 +8,7 @@ use super::pass_through::PassThrough;
 use super::pattern::Pattern;
 use super::trie::Trie;
 use super::{Method, MethodSet};
+use crate::core::header::HeaderName;
 
 /// A route, and what is known of this path.
 #[derive(Debug, Clone)]
@@ -79,6 +80,7 @@ pub struct RouteTable {
     names: GroupNames,
     public: Vec<String>,
     root_path: String,
+    credential_headers: Vec<HeaderName>,
 }
 
 /// What is known of one pattern.
@@ -101,8 +103,15 @@ impl RouteTable {
     pub fn build(additions: Additions) -> Self {
         let Additions { public, root_path, groups, pass_through } = additions;
         let names = GroupNames::new(groups.iter().map(|(name, ..)| name.clone()).collect());
-        let mut table =
-            Self { trie: Trie::default(), routes: Vec::new(), numbers: HashMap::new(), names, public, root_path };
+        let mut table = Self {
+            trie: Trie::default(),
+            routes: Vec::new(),
+            numbers: HashMap::new(),
+            names,
+            public,
+            root_path,
+            credential_headers: Vec::new(),
+        };
         table.add_catalogue();
         table.add_groups();
         for endpoint in &pass_through {
@@ -112,6 +121,12 @@ impl RouteTable {
             table.add_user_group(GroupSet::user(index), patterns, contained);
         }
         table
+    }
+
+    /// Headers that carry credentials at some endpoint.
+    #[must_use]
+    pub fn credential_headers(&self) -> &[HeaderName] {
+        &self.credential_headers
     }
 
     fn add_catalogue(&mut self) {
@@ -137,14 +152,15 @@ impl RouteTable {
     }
 
     fn add_endpoint(&mut self, endpoint: &Endpoint) {
-        let rule = endpoint.rule;
+        let rule = &endpoint.rule;
+        self.credential_headers.extend(rule.credential.header.clone());
         // LiteLLM appends endpoints that need a grant to `openai_routes`, so a list that names the group
         // covers them once they are granted.
         let groups = if rule.needs_grant() { GroupSet::of(Group::OpenaiRoutes) } else { GroupSet::EMPTY };
         for pattern in [Some(&endpoint.path), endpoint.below.as_ref()].into_iter().flatten() {
             let terminal = self.trie.entry(pattern);
             terminal.groups = terminal.groups | groups;
-            terminal.pass_through.push(rule);
+            terminal.pass_through.push(rule.clone());
             if let Some((number, _)) = terminal.route {
                 if let Some(route) = self.routes.get_mut(number).filter(|route| route.class == Class::PassThrough) {
                     route.methods = route.methods.union(rule.methods);
@@ -155,7 +171,7 @@ impl RouteTable {
                 id: "pass_through",
                 methods: rule.methods,
                 class: Class::PassThrough,
-                model: ModelRule::Never,
+                model: ModelRule::Named,
                 paths: &[],
             });
             self.insert(pattern, GroupSet::EMPTY, Some(number));

@@ -1,4 +1,5 @@
 use super::*;
+use crate::core::extract::pass_through::PassThroughCredential;
 
 fn table() -> RouteTable {
     RouteTable::new(vec!["/health/liveliness".to_owned()], String::new())
@@ -72,7 +73,7 @@ fn every_text_of_the_tables_is_a_pattern_and_every_model_route_has_a_row() {
             let same = |other: &&str| {
                 pattern(other).segments == pattern(text).segments && pattern(other).end == pattern(text).end
             };
-            let listed = CATALOGUE.iter().any(|route| route.paths.iter().any(|path| same(path)));
+            let listed = CATALOGUE.iter().any(|route| route.paths.iter().any(&same));
             let llm = GroupSet::of(row.group).is_llm();
             assert!(!llm || provider || listed, "{text} has no methods and no model rule");
         }
@@ -103,7 +104,12 @@ fn endpoint(path: &str, below: bool, auth: bool, methods: &[Method]) -> Endpoint
     Endpoint {
         path: pattern(path),
         below: below.then(|| pattern(&format!("{path}/*"))),
-        rule: PassThrough { methods: MethodSet::of(methods), auth, grant_required: true },
+        rule: PassThrough {
+            methods: MethodSet::of(methods),
+            auth,
+            grant_required: true,
+            credential: PassThroughCredential::default(),
+        },
     }
 }
 
