@@ -18,5 +18,6 @@ mod layering;
 mod matrix;
 mod metadata;
 mod reload;
+mod route_vectors;
 mod schemas;
 mod transports;

@@ -72,7 +72,7 @@ fn every_text_of_the_tables_is_a_pattern_and_every_model_route_has_a_row() {
             let same = |other: &&str| {
                 pattern(other).segments == pattern(text).segments && pattern(other).end == pattern(text).end
             };
-            let listed = CATALOGUE.iter().any(|route| route.paths.iter().any(|path| same(path)));
+            let listed = CATALOGUE.iter().any(|route| route.paths.iter().any(same));
             let llm = GroupSet::of(row.group).is_llm();
             assert!(!llm || provider || listed, "{text} has no methods and no model rule");
         }
