@@ -19,5 +19,6 @@ mod matrix;
 mod metadata;
 mod pass_through;
 mod reload;
+mod route_vectors;
 mod schemas;
 mod transports;

@@ -87,7 +87,7 @@ fn by_handler(facts: &Facts<'_>) -> bool {
 }
 
 /// LiteLLM's two lists that restrict and grant at once. Off by default (W5).
-fn by_litellm_grant(facts: &Facts<'_>) -> bool {
+pub(super) fn by_litellm_grant(facts: &Facts<'_>) -> bool {
     let compat = facts.rules.compat;
     facts.identity.key().is_some_and(|key| {
         (compat.passthrough_grant_any_route && key.pass_through.cover(facts.path))

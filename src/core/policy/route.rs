@@ -1,6 +1,6 @@
 //! May anybody, or this key, use this route?
 
-use super::{Facts, pass_through};
+use super::{Facts, pass_through, role};
 use crate::core::deny::DenyReason;
 use crate::core::identity::Identity;
 use crate::core::record::Role;
@@ -11,7 +11,8 @@ use crate::core::route::groups::Group;
 /// Only an administrator of the proxy reaches a path the catalogue does not know (W4).
 pub(super) fn known(facts: &Facts<'_>) -> Result<(), DenyReason> {
     let viewer = facts.rules.compat.viewer_reads_anything && facts.role() == Some(Role::ProxyAdminViewer);
-    if facts.found.is_some() || facts.is_proxy_admin() || viewer { Ok(()) } else { Err(DenyReason::RouteUnknown) }
+    let known = facts.found.is_some() || facts.is_proxy_admin() || viewer || role::by_litellm_grant(facts);
+    if known { Ok(()) } else { Err(DenyReason::RouteUnknown) }
 }
 
 /// A known route answers only to its own methods.
