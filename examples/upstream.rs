@@ -54,6 +54,8 @@ fn router() -> Router {
         .route("/v1/responses/{id}/cancel", post(cancel_response))
         .route("/v1/responses/{id}/input_items", get(input_items))
         .route("/v1/messages", post(messages))
+        .route("/openai/deployments/{model}/chat/completions", post(azure_chat_completions))
+        .route("/v1/models/{call}", post(generate_content))
         .route("/v1beta/models/{call}", post(generate_content))
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(MAX_BODY))
@@ -86,6 +88,12 @@ async fn chat_completions(echo: Echo, Json(request): Json<Value>) -> Response {
         "usage": { "prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2 },
     });
     answer(&echo, StatusCode::OK, completion)
+}
+
+/// Azure names the model in the path alone.
+async fn azure_chat_completions(echo: Echo, Path(model): Path<String>, Json(mut request): Json<Value>) -> Response {
+    set(&mut request, "model", json!(model));
+    chat_completions(echo, Json(request)).await
 }
 
 fn chat_events(model: &str) -> Vec<Event> {
@@ -276,15 +284,27 @@ fn message_events(model: &str) -> Vec<Event> {
 // ---- Google ------------------------------------------------------------------------------------------------------------
 
 async fn generate_content(echo: Echo, Path(call): Path<String>) -> Response {
-    let Some((model, "generateContent")) = call.rsplit_once(':') else {
-        return not_found(echo).await;
-    };
-    let generated = json!({
-        "candidates": [{ "content": { "role": "model", "parts": [{ "text": TEXT }] }, "finishReason": "STOP", "index": 0 }],
+    match call.rsplit_once(':') {
+        Some((model, "generateContent")) => answer(&echo, StatusCode::OK, generated(model, TEXT, true)),
+        Some((model, "streamGenerateContent")) => sse(&echo, generated_events(model)),
+        _ => not_found(echo).await,
+    }
+}
+
+fn generated_events(model: &str) -> Vec<Event> {
+    let last = words().count();
+    words().zip(1..).map(|(word, number)| Event::unnamed(generated(model, word, number == last))).collect()
+}
+
+fn generated(model: &str, text: &str, finished: bool) -> Value {
+    let finish_reason = if finished { json!("STOP") } else { Value::Null };
+    json!({
+        "candidates": [{
+            "content": { "role": "model", "parts": [{ "text": text }] }, "finishReason": finish_reason, "index": 0,
+        }],
         "usageMetadata": { "promptTokenCount": 1, "candidatesTokenCount": 1, "totalTokenCount": 2 },
         "modelVersion": model,
-    });
-    answer(&echo, StatusCode::OK, generated)
+    })
 }
 
 // ---- what every answer has ---------------------------------------------------------------------------------------------

@@ -10,12 +10,12 @@ use crate::core::decision::Decision;
 use crate::core::deny::DenyReason;
 use crate::core::extract::{Extractor, Input};
 use crate::core::identity::Identity;
-use crate::core::mutate::HeaderPolicy;
+use crate::core::mutate::{HeaderPolicy, Mutations};
 use crate::core::path::Target;
 use crate::core::policy::rules::RouteRules;
-use crate::core::policy::{self, Facts};
+use crate::core::policy::{self, CHECKS, Facts};
 use crate::core::request::{Fidelity, RequestView};
-use crate::core::route::{Method, MethodSet, RouteTable};
+use crate::core::route::{Match, Method, MethodSet, RouteTable};
 
 /// Everything a decision needs, compiled from one configuration, complete and immutable.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ async fn journey(
     if snapshot.routes.is_public(&target.path) {
         evidence.route = "public";
         evidence.methods = PUBLIC_METHODS;
-        return Ok(public(snapshot, &input, method?)?);
+        return Ok(allow(public(snapshot, &input, method?)?));
     }
     let found = snapshot.routes.find(&target.path);
     evidence.route = found.as_ref().map_or("unknown", |found| found.route.id);
@@ -94,22 +94,89 @@ async fn journey(
     let method = method?;
     input.pass_through = found.as_ref().and_then(|found| found.passed_through(method)).map(|rule| &rule.credential);
     if found.as_ref().is_some_and(|found| found.is_open(method)) {
-        return Ok(open(snapshot, &input)?);
+        return Ok(allow(open(snapshot, &input)?));
     }
 
     let credential = snapshot.extractor.credential(&input)?;
     let identity = snapshot.authenticator.identify(&credential).await?;
     let identity = evidence.identity.insert(identity);
 
-    let read = |found| ask::read(view, target.query, method, found, snapshot.body_limits);
-    let ask = found.as_ref().map_or(Ok(Ask::default()), read);
+    let ask = read(snapshot, view, &target, method, found.as_ref());
     evidence.model = ask.as_ref().ok().and_then(|ask| ask.model.clone());
     let facts =
         Facts { identity, path: &target.path, method, found: found.as_ref(), ask: &ask, rules: &snapshot.rules, now };
     policy::judge(&facts)?;
 
     let model = evidence.model.as_deref();
-    Ok(Decision::Allow(Box::new(snapshot.headers.mutations(identity, model, &credential.places, &input)?)))
+    Ok(allow(snapshot.headers.mutations(identity, model, &credential.places, &input)?))
+}
+
+fn allow(mutations: Mutations) -> Decision {
+    Decision::Allow(Box::new(mutations))
+}
+
+/// What would be decided for a caller, with every rule asked whatever the others say.
+#[derive(Debug)]
+pub struct Explanation {
+    /// The route's stable id; `public` or `unknown` where it has none.
+    pub route: &'static str,
+    /// What the request names, or why that cannot be told.
+    pub ask: Result<Ask, DenyReason>,
+    /// Every rule in order, with its verdict. The first objection decides.
+    pub checks: Vec<(&'static str, Result<(), DenyReason>)>,
+    /// What the upstream would see, were it allowed.
+    pub mutations: Result<Mutations, DenyReason>,
+}
+
+impl Explanation {
+    /// The rule that decides, and why; nothing when the request is allowed.
+    #[must_use]
+    pub fn objection(&self) -> Option<(&'static str, DenyReason)> {
+        let check = self.checks.iter().find_map(|(name, verdict)| verdict.err().map(|reason| (*name, reason)));
+        check.or_else(|| self.mutations.as_ref().err().map(|reason| ("headers", *reason)))
+    }
+}
+
+/// Explains a decision about a caller who is known already.
+///
+/// # Errors
+/// The reason, when it is decided before any rule is asked: the path or the method cannot be read.
+pub fn explain(
+    snapshot: &Snapshot,
+    view: &RequestView<'_>,
+    identity: &Identity,
+    now: Timestamp,
+) -> Result<Explanation, DenyReason> {
+    let target = Target::parse(view.target, snapshot.routes.root_path()).map_err(|_| DenyReason::PathMalformed)?;
+    let input = Input { headers: &view.headers, path: &target.path, query: target.query, pass_through: None };
+    let method = Method::parse(view.method).ok_or(DenyReason::MethodNotAllowed)?;
+    if snapshot.routes.is_public(&target.path) {
+        let mutations = public(snapshot, &input, method);
+        return Ok(Explanation { route: "public", ask: Ok(Ask::default()), checks: Vec::new(), mutations });
+    }
+    let found = snapshot.routes.find(&target.path);
+    if let Some(found) = found.as_ref().filter(|found| found.is_open(method)) {
+        let mutations = open(snapshot, &input);
+        return Ok(Explanation { route: found.route.id, ask: Ok(Ask::default()), checks: Vec::new(), mutations });
+    }
+    let ask = read(snapshot, view, &target, method, found.as_ref());
+    let facts =
+        Facts { identity, path: &target.path, method, found: found.as_ref(), ask: &ask, rules: &snapshot.rules, now };
+    let checks = CHECKS.iter().map(|check| (check.name, (check.run)(&facts))).collect();
+    let model = ask.as_ref().ok().and_then(|ask| ask.model.as_deref());
+    let mutations = snapshot.headers.mutations(identity, model, &[], &input);
+    Ok(Explanation { route: found.as_ref().map_or("unknown", |found| found.route.id), checks, mutations, ask })
+}
+
+fn read(
+    snapshot: &Snapshot,
+    view: &RequestView<'_>,
+    target: &Target<'_>,
+    method: Method,
+    found: Option<&Match<'_>>,
+) -> Result<Ask, DenyReason> {
+    let read = |found| ask::read(view, target.query, method, found, snapshot.body_limits);
+    found.map_or(Ok(Ask::default()), read)
 }
 
 /// What anybody may do to a public path.
@@ -117,10 +184,10 @@ const PUBLIC_METHODS: MethodSet = MethodSet::of(&[Method::Get, Method::Head, Met
 
 /// A public path is open to everybody, and nobody is somebody on it: the presented credential is not
 /// looked at, and claimed identities are stripped all the same (S-043).
-fn public(snapshot: &Snapshot, input: &Input<'_>, method: Method) -> Result<Decision, DenyReason> {
+fn public(snapshot: &Snapshot, input: &Input<'_>, method: Method) -> Result<Mutations, DenyReason> {
     if PUBLIC_METHODS.has(method) { open(snapshot, input) } else { Err(DenyReason::MethodNotAllowed) }
 }
 
-fn open(snapshot: &Snapshot, input: &Input<'_>) -> Result<Decision, DenyReason> {
-    Ok(Decision::Allow(Box::new(snapshot.headers.mutations(&Identity::Anonymous, None, &[], input)?)))
+fn open(snapshot: &Snapshot, input: &Input<'_>) -> Result<Mutations, DenyReason> {
+    snapshot.headers.mutations(&Identity::Anonymous, None, &[], input)
 }

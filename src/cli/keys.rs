@@ -34,7 +34,7 @@ fn hash() -> Done {
     if stdin.is_terminal() {
         eprintln!("enter a key and press Return; end with Ctrl-D:");
     }
-    let mut hashed = 0;
+    let mut hashes = String::new();
     for line in std::io::BufReader::new(stdin.lock().take(64 << 20)).lines() {
         let line = Zeroizing::new(line.map_err(|error| format!("cannot read standard input: {error}"))?);
         let key = line.trim_end_matches('\r');
@@ -44,14 +44,13 @@ fn hash() -> Done {
         if !key.starts_with("sk-") || key.len() > MAX_CREDENTIAL || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err("a line is no virtual key; keys begin with `sk-` and hold no white space".to_owned());
         }
-        println!("{}", KeyHash::of(key).to_hex());
-        hashed += 1;
+        hashes.push_str(&KeyHash::of(key).to_hex());
+        hashes.push('\n');
     }
-    if hashed == 0 {
-        Err("no key on standard input; try `printf 'sk-…' | tollgate keys hash`".to_owned())
-    } else {
-        Ok(())
+    if hashes.is_empty() {
+        return Err("no key on standard input; try `printf 'sk-…' | tollgate keys hash`".to_owned());
     }
+    Ok(hashes)
 }
 
 /// `sk-` and 22 URL-safe characters, as LiteLLM makes them (LOOK-8), but of a full 128 bits and more: 32
@@ -60,7 +59,5 @@ fn generate() -> Done {
     let mut bytes = Zeroizing::new([0_u8; 32]);
     getrandom::fill(bytes.as_mut()).map_err(|error| format!("no random bytes from the system: {error}"))?;
     let key = Zeroizing::new(format!("sk-{}", BASE64URL_NOPAD.encode(bytes.as_ref())));
-    println!("key: {}", *key);
-    println!("key_hash: {}", KeyHash::of(&key).to_hex());
-    Ok(())
+    Ok(format!("key: {}\nkey_hash: {}\n", *key, KeyHash::of(&key).to_hex()))
 }

@@ -1,9 +1,11 @@
 //! The command line: one file per verb.
 
+mod explain;
 mod keys;
 mod serve;
 mod validate;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -30,6 +32,8 @@ enum Verb {
         /// The configuration file
         file: PathBuf,
     },
+    /// Say what would be decided about a request, rule by rule, and why
+    Explain(explain::Arguments),
     /// Make and hash virtual keys
     Keys {
         #[command(subcommand)]
@@ -50,14 +54,16 @@ impl Cli {
         let done = match self.verb {
             Verb::Serve { config } => serve::run(config),
             Verb::Validate { file } => validate::run(&file),
+            Verb::Explain(arguments) => explain::run(&arguments),
             Verb::Keys { verb } => verb.run(),
-            Verb::Schema { document } => {
-                document.print();
-                Ok(())
-            }
+            Verb::Schema { document } => Ok(document.text()),
         };
         match done {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(text) => {
+                // A reader that closes early, such as `head`, has read enough.
+                std::io::stdout().write_all(text.as_bytes()).ok();
+                ExitCode::SUCCESS
+            }
             Err(text) => {
                 eprintln!("{text}");
                 ExitCode::FAILURE
@@ -66,5 +72,5 @@ impl Cli {
     }
 }
 
-/// What a verb comes to: nothing more to say, or lines for standard error.
-type Done = Result<(), String>;
+/// What a verb comes to: lines for standard output, or for standard error.
+type Done = Result<String, String>;

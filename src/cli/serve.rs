@@ -35,7 +35,7 @@ async fn serve(app: App) -> Done {
     );
     bound.run(shutdown).await.map_err(|error| format!("the service failed: {error}"))?;
     tracing::info!("stopped");
-    Ok(())
+    Ok(String::new())
 }
 
 /// SIGTERM drains; a second one, or Ctrl-C, closes at once.

@@ -12,8 +12,7 @@ use crate::config::schema::schema;
 pub(super) fn run(file: &Path) -> Done {
     let configuration = load(file, &process_environment).result.map_err(|problems| problems.to_string())?;
     let keys = configuration.snapshot.authenticator.store.len();
-    println!("{}: sound ({keys} keys, version {})", file.display(), configuration.snapshot.version);
-    Ok(())
+    Ok(format!("{}: sound ({keys} keys, version {})\n", file.display(), configuration.snapshot.version))
 }
 
 /// Documents with a schema.
@@ -26,11 +25,11 @@ pub(super) enum Document {
 }
 
 impl Document {
-    pub(super) fn print(self) {
+    pub(super) fn text(self) -> String {
         let schema = match self {
             Self::Config => schema::<RawConfig>(),
             Self::Keys => schema::<RawKeyFile>(),
         };
-        println!("{schema:#}");
+        format!("{schema:#}\n")
     }
 }

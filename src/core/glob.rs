@@ -1,5 +1,7 @@
 //! `*` as the only special character, anchored at both ends, linear time (S-165).
 
+use std::fmt;
+
 /// A pattern such as `openai/*`. LiteLLM pastes these into a regular expression unescaped; here every
 /// other character, `.` included, stands for itself (LiteLLM SEC-13).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +29,12 @@ impl Glob {
         // Taking the earliest place for each piece leaves the most room for the rest.
         let rest = middle.iter().try_fold(rest, |rest, piece| rest.split_once(piece.as_ref()).map(|(_, after)| after));
         rest.is_some_and(|rest| rest.ends_with(last.as_ref()))
+    }
+}
+
+impl fmt::Display for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.pieces.join("*"))
     }
 }
 

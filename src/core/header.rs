@@ -102,6 +102,12 @@ impl HeaderValue {
         (sound && !elements.is_empty()).then(|| Self { text: elements.join(", "), sensitive: false })
     }
 
+    /// The value for an operator's eyes: a credential is not shown.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        if self.sensitive { "(a secret)" } else { &self.text }
+    }
+
     /// The bytes to send.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -47,6 +47,21 @@ impl ModelList {
         self.all_team_models && !self.everything
     }
 
+    /// The list in words, for an operator.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        if self.is_unrestricted() {
+            return "every model".to_owned();
+        }
+        let mut words: Vec<_> = self.exact.iter().map(ToString::to_string).collect();
+        words.extend(self.globs.iter().map(ToString::to_string));
+        words.sort_unstable();
+        if self.all_team_models {
+            words.push("what the team may".to_owned());
+        }
+        if words.is_empty() { "no model".to_owned() } else { words.join(", ") }
+    }
+
     /// Whether `model` is granted by this list alone.
     #[must_use]
     pub fn grants(&self, model: &str) -> bool {

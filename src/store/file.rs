@@ -27,6 +27,14 @@ impl FileStore {
         self.keys.len()
     }
 
+    /// Keys whose alias is `text`, or whose hash begins with it.
+    #[must_use]
+    pub fn search(&self, text: &str) -> Vec<Arc<KeyRecord>> {
+        let named = |key: &KeyRecord| key.alias.as_deref() == Some(text);
+        let hashed = |key: &KeyRecord| text.len() >= 8 && key.hash.to_hex().starts_with(text);
+        self.keys.values().filter(|key| named(key) || hashed(key)).cloned().collect()
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

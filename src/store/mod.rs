@@ -40,6 +40,14 @@ impl Store {
         }
     }
 
+    /// Keys held in memory whose alias is `text`, or whose hash begins with it.
+    #[must_use]
+    pub fn search(&self, text: &str) -> Vec<Arc<KeyRecord>> {
+        match self {
+            Self::File(store) => store.search(text),
+        }
+    }
+
     /// Whether there is no key at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -20,7 +20,9 @@ from stack import (
     ext_authz,
     listener,
 )
+from wire import Address
 
+ENVOYS = ("recommended", "careless")
 KNOWS_THE_LIMIT: Config = {"envoy": {"max_request_bytes": BODY_LIMIT}}
 
 
@@ -40,16 +42,16 @@ def pytest_runtest_makereport(item: pytest.Function) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def recommended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """`envoy/tollgate.yaml` as it is."""
-    yield from _recording(tmp_path_factory, "recommended", gate=KNOWS_THE_LIMIT)
+    yield from recording(tmp_path_factory, "recommended")
 
 
 @pytest.fixture(scope="session")
 def careless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """An Envoy that protects nothing by itself: what the gate refuses here, it refuses alone."""
-    yield from _recording(tmp_path_factory, "careless", patch=carelessly, gate=KNOWS_THE_LIMIT)
+    yield from recording(tmp_path_factory, "careless", envoy="careless")
 
 
-@pytest.fixture(params=["recommended", "careless"])
+@pytest.fixture(params=ENVOYS)
 def stack(request: pytest.FixtureRequest) -> Stack:
     """Either of them, with an upstream that has seen nothing."""
     chosen: Stack = request.getfixturevalue(request.param)
@@ -62,6 +64,17 @@ def published(recommended: Stack) -> Stack:
     """The recommended one, with an upstream that has seen nothing."""
     recommended.recorder.take()
     return recommended
+
+
+@pytest.fixture(scope="session", params=ENVOYS)
+def relayed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Either Envoy before an upstream that SDKs understand, and between them one that records."""
+    directory = tmp_path_factory.mktemp("behind")
+    behind = ExampleUpstream(directory)
+    try:
+        yield from recording(tmp_path_factory, "relayed", envoy=request.param, behind=behind.address)
+    finally:
+        behind.stop()
 
 
 @pytest.fixture(scope="session")
@@ -103,6 +116,10 @@ def keyring(stack: Stack) -> Keyring:
     return stack.keyring
 
 
+def as_it_is(_: Config) -> None:
+    """Changes nothing."""
+
+
 def carelessly(config: Config) -> None:
     """Takes out of the recommended bootstrap what helps the gate."""
     manager = connection_manager(config)
@@ -125,9 +142,18 @@ def carelessly(config: Config) -> None:
     del manager["http2_protocol_options"]["initial_connection_window_size"]
 
 
-def _recording(factory: pytest.TempPathFactory, name: str, **options: Any) -> Iterator[Stack]:
-    upstream = Recorder()
-    stack = Stack(factory.mktemp(name), upstream, **options)
+def recording(
+    factory: pytest.TempPathFactory,
+    name: str,
+    *,
+    envoy: str = "recommended",
+    gate: Config | None = None,
+    behind: Address | None = None,
+) -> Iterator[Stack]:
+    """One of the `ENVOYS` before an upstream that records."""
+    upstream = Recorder(behind)
+    patch = carelessly if envoy == "careless" else as_it_is
+    stack = Stack(factory.mktemp(name), upstream, gate={**KNOWS_THE_LIMIT, **(gate or {})}, patch=patch)
     yield stack
     stack.stop()
     upstream.stop()

@@ -58,7 +58,8 @@ class Keyring:
         """A key without an owner, a team or any restriction."""
         self.mini = caller("mini", models=["gpt-4o-mini"])
         self.globs = caller("globs", models=["gpt-4o-*", "claude-*", "gemini-*"])
-        self.lister = caller("lister", allowed_routes=["/v1/models"])
+        self.lister = caller("lister", user_id="alice", allowed_routes=["/v1/models"])
+        """Its list keeps it from what its owner's role would open."""
         self.blocked = caller("blocked", blocked=True)
         self.expired = caller("expired", expires="2020-01-01T00:00:00Z")
         self.outcast = caller("outcast", team_id="grey")

@@ -163,6 +163,7 @@ class Envoy:
         else:
             _set_port(endpoint(config, "tollgate"), _address(gate)[1])
         patch(config)
+        self.config = config
         self._config_file = directory / "envoy.yaml"
         self._config_file.write_text(yaml.safe_dump(config))
         self._admin_file = directory / "envoy.admin"

@@ -86,7 +86,7 @@ def test_s019_a_websocket_is_checked_like_any_request(published: Stack) -> None:
         ("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA=="),
     ]
     assert published.send("GET", "/v1/realtime?model=gpt-4o", *upgrade).status == 401
-    assert published.send("GET", "/v1/realtime?model=gpt-4o", *upgrade, published.keyring.nobody.bearer).status == 403
+    assert published.send("GET", "/v1/realtime?model=gpt-4o", *upgrade, published.keyring.mini.bearer).status == 403
     assert published.seen() == []
 
 

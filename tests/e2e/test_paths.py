@@ -15,21 +15,21 @@ REFUSED: dict[str, Text] = {
     "S-004-escaped-slash-lower": "/v1/..%2fkey/info",
     "S-004-escaped-dots-and-slash": "/v1/%2e%2e%2Fkey/info",
     "S-005-escaped-backslash": "/v1/%5c..%5ckey/info",
-    "S-006-dots-to-elsewhere": "/v1/../key/info",
-    "S-006-escaped-dots": "/v1/%2e%2e/key/info",
-    "S-006-half-escaped-dots": "/v1/.%2e/key/info",
-    "S-006-above-the-root": "/../../key/info",
+    "S-006-dots-to-elsewhere": "/v1/../key/generate",
+    "S-006-escaped-dots": "/v1/%2e%2e/key/generate",
+    "S-006-half-escaped-dots": "/v1/.%2e/key/generate",
+    "S-006-above-the-root": "/../../key/generate",
     "S-007-dots-with-parameter": "/v1/models/..;/key",
-    "S-007-dots-with-value": "/v1/..;a=b/key/info",
+    "S-007-dots-with-value": "/v1/..;a=b/key/generate",
     "S-008-parameter-inside": "/v1;p=1/models",
     "S-008-parameter-at-the-end": "/v1/models;p=1",
     "S-008-escaped-semicolon": "/v1/models%3bp=1",
-    "S-008-css": "/key/info;.css",
+    "S-008-css": "/key/generate;.css",
     "S-009-newline": "/v1/models%0a",
     "S-009-header-injection": "/v1/models%0d%0aX:1",
     "S-009-nul": "/v1/models%00",
     "S-009-tab": "/v1/models%09",
-    "S-010-double-escaped-dots": "/v1/%252e%252e/key/info",
+    "S-010-double-escaped-dots": "/v1/%252e%252e/key/generate",
     "S-010-double-escaped-letters": "/%2576%2531/models",
     "S-011-not-utf8": "/v1/models%ff",
     "S-011-overlong": "/v1/models%c0%ae",
@@ -37,12 +37,13 @@ REFUSED: dict[str, Text] = {
     "S-013-case": "/V1/Models",
     "S-014-suffix": "/v1/chat/completions/.json",
     "S-014-below-public": "/health/liveliness/x",
-    "S-014-public-at-the-end": "/key/info/health/liveliness",
+    "S-014-public-at-the-end": "/key/generate/health/liveliness",
     "S-014-public-with-slash": "/health/liveliness/",
-    "S-015-public-in-query": "/key/info?x=/health/liveliness",
+    "S-015-public-in-query": "/key/generate?x=/health/liveliness",
     "S-016-escaped-question-mark": "/v1/models%3Fx",
     "S-239-the-gates-own-metrics": "/metrics",
-    "unknown": "/key/info",
+    "unknown": "/unheard/of",
+    "another-role": "/key/generate",
     "broken-escape": "/v1/models%zz",
     "asterisk": "*",
 }
@@ -116,7 +117,7 @@ def test_s014_the_public_route_is_public(stack: Stack) -> None:
 
 
 def test_s017_an_absolute_target_is_judged_by_its_path(stack: Stack) -> None:
-    for target, status in [("http://evil.test/v1/models", 200), ("http://evil.test/key/info", 403)]:
+    for target, status in [("http://evil.test/v1/models", 200), ("http://evil.test/key/generate", 403)]:
         assert stack.send("GET", target, stack.keyring.nobody.bearer).status == status
     assert [seen.target for seen in stack.seen()] == [b"/v1/models"]
 

@@ -11,6 +11,7 @@
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
 mod bad_input;
+mod cli;
 mod config_errors;
 mod credential_vectors;
 mod harness;
