@@ -18,6 +18,8 @@ mod layering;
 mod matrix;
 mod metadata;
 mod reload;
+mod roles;
+mod route_properties;
 mod route_vectors;
 mod schemas;
 mod transports;
