@@ -1,6 +1,6 @@
 //! `routes:` becomes the route table and the rules about it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use super::compile::Section;
 use super::raw::{RawAuthParser, RawCompat, RawMethod, RawPassThrough, RawRoutes};
@@ -122,19 +122,12 @@ fn unusable(entry: &str, error: Option<crate::core::route::pattern::PatternError
 }
 
 fn pass_through(raw: &[RawPassThrough], catalogue: &RouteTable, section: &mut Section<'_, '_>) -> Vec<Endpoint> {
-    let mut endpoints = Vec::new();
-    let mut seen = HashSet::new();
+    let mut endpoints: Vec<Endpoint> = Vec::new();
     for (index, raw) in raw.iter().enumerate() {
         let place = format!("routes.pass_through[{index}]");
         let methods = methods(raw.methods.as_deref());
         if methods.is_empty() {
             section.problem(&format!("{place}.methods"), "the list is empty; name methods, or leave `methods` out");
-        }
-        for method in methods.iter() {
-            if !seen.insert((raw.path.as_str(), method.as_str())) {
-                let text = format!("another endpoint has this path with {}; keep one", method.as_str());
-                section.problem(&place, text);
-            }
         }
         if !raw.auth && catalogue.find(&raw.path).is_some() {
             section.problem(
@@ -143,7 +136,14 @@ fn pass_through(raw: &[RawPassThrough], catalogue: &RouteTable, section: &mut Se
             );
         }
         match endpoint(raw, methods) {
-            Ok(endpoint) => endpoints.push(endpoint),
+            Ok(endpoint) => {
+                let twice =
+                    |known: &Endpoint| known.path.is_same(&endpoint.path) && known.rule.methods.intersects(methods);
+                if endpoints.iter().any(twice) {
+                    section.problem(&place, "another endpoint has this path with one of these methods; keep one");
+                }
+                endpoints.push(endpoint);
+            }
             Err(text) => section.problem(&place, text),
         }
     }

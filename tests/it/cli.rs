@@ -46,7 +46,10 @@ fn explain(arguments: &[&str], input: &str, expected: &Expect) {
 
 #[test]
 fn explain_shows_every_rule_and_which_decides() {
-    explain(&["--as", "ada-laptop", "POST", "/v1/chat/completions", "--model", "big"], "", &expect![[r#"
+    explain(
+        &["--as", "ada-laptop", "POST", "/v1/chat/completions", "--model", "big"],
+        "",
+        &expect![[r#"
         request   POST /v1/chat/completions
         caller    virtual_key
         key       b66df6d7 ada-laptop; not blocked; expires: never; models: claude-*, mini
@@ -76,8 +79,12 @@ fn explain_shows_every_rule_and_which_decides() {
           org_models           ok
 
         denied by `key_models`: key_model_denied (403): the API key may not use this model
-    "#]]);
-    explain(&["--as", &hash("sk-ada")[..8], "GET", "/v1/models"], "", &expect![[r#"
+    "#]],
+    );
+    explain(
+        &["--as", &hash("sk-ada")[..8], "GET", "/v1/models"],
+        "",
+        &expect![[r#"
         request   GET /v1/models
         caller    virtual_key
         key       b66df6d7 ada-laptop; not blocked; expires: never; models: claude-*, mini
@@ -114,13 +121,18 @@ fn explain_shows_every_rule_and_which_decides() {
           set     x-auth-role: internal_user
           set     x-auth-user-id: ada
           remove  api-key, litellm_user_api_key, ocp-apim-subscription-key, proxy-authorization, x-api-key, x-auth-model, x-auth-org-alias, x-auth-org-id, x-auth-team-alias, x-auth-team-id, x-auth-user-email, x-envoy-auth-failure-mode-allowed, x-envoy-auth-headers-to-remove, x-envoy-auth-partial-body, x-envoy-internal, x-envoy-original-host, x-envoy-original-path, x-goog-api-key, x-litellm-api-key
-    "#]]);
-    explain(&["--as", "master", "GET", "/v1//models"], "", &expect![[r#"
+    "#]],
+    );
+    explain(
+        &["--as", "master", "GET", "/v1//models"],
+        "",
+        &expect![[r#"
         request   GET /v1//models
         caller    master_key
 
         denied before any rule is asked: path_malformed (400): the request path is malformed or ambiguous
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -129,7 +141,10 @@ fn explain_takes_a_line_of_the_decision_log() {
         r#"{{"decision":"deny","route":"chat_completions","method":"virtual_key","key_hash":"{}","model":"big"}}"#,
         &hash("sk-ada")[..8]
     );
-    explain(&["--decision", "-"], &line, &expect![[r#"
+    explain(
+        &["--decision", "-"],
+        &line,
+        &expect![[r#"
         request   POST /v1/chat/completions
         caller    virtual_key
         key       b66df6d7 ada-laptop; not blocked; expires: never; models: claude-*, mini
@@ -159,7 +174,8 @@ fn explain_takes_a_line_of_the_decision_log() {
           org_models           ok
 
         denied by `key_models`: key_model_denied (403): the API key may not use this model
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -214,3 +214,62 @@ fn a_sound_configuration_loads() {
     assert_eq!(loaded.result.unwrap().snapshot.authenticator.store.len(), 1);
     assert_eq!(loaded.files, [files.config(), files.path("keys.yaml")]);
 }
+
+#[test]
+fn a_route_that_says_nothing_is_refused() {
+    let routes = "routes:\n  public: [public_routes, /key/info, '/x/*']\n  groups:\n    mine: [/x/*, '/x/{a}-{b}', nope, '*', '/*', '']\n    llm_api_routes: [/x]\n  \
+        pass_through:\n  - { path: /bria }\n  - { path: /bria, methods: [POST] }\n  - { path: bria }\n  - { path: '/x/{a}' }\n  - { path: '/x/{b}' }\n  - { path: /a/../b }\n  - { path: /a/ }\n  - { path: '/a*' }\n  - { path: /none, methods: [] }\n  - { path: /v1/rerank, auth: false }\n";
+    check(
+        &format!("{KEYS}{routes}"),
+        &format!("keys: [{{ key_hash: {}, allowed_routes: [mine, yours, '', /, '*', '/*'] }}]\n", hash("sk-a")),
+        &expect![[r#"
+            tollgate.yaml: routes.public[1]: it is a route of the model API or of administration, and would be open to everybody; remove it
+            tollgate.yaml: routes.public[2]: it must be one exact path without query, wildcard or percent-encoding, such as `/health/liveliness`, or `public_routes`
+            tollgate.yaml: routes.groups.llm_api_routes: this is the name of a built-in group; choose another
+            tollgate.yaml: routes.groups.mine[1]: a placeholder is a whole segment, `{name}`, or `{name:path}` at the end or before `:verb`
+            tollgate.yaml: routes.groups.mine[2]: there is no built-in group of this name; write one, or a path that begins with `/`
+            tollgate.yaml: routes.groups.mine[3]: it is every route, or none; name the routes
+            tollgate.yaml: routes.groups.mine[4]: it is every route, or none; name the routes
+            tollgate.yaml: routes.groups.mine[5]: it is every route, or none; name the routes
+            tollgate.yaml: routes.pass_through[1]: another endpoint has this path with one of these methods; keep one
+            tollgate.yaml: routes.pass_through[2]: `path` must be one path without query, wildcard, percent-encoding or trailing slash, such as `/bria`
+            tollgate.yaml: routes.pass_through[4]: another endpoint has this path with one of these methods; keep one
+            tollgate.yaml: routes.pass_through[5]: `path` must be one path without query, wildcard, percent-encoding or trailing slash, such as `/bria`
+            tollgate.yaml: routes.pass_through[6]: `path` must be one path without query, wildcard, percent-encoding or trailing slash, such as `/bria`
+            tollgate.yaml: routes.pass_through[7]: `path` must be one path without query, wildcard, percent-encoding or trailing slash, such as `/bria`
+            tollgate.yaml: routes.pass_through[8].methods: the list is empty; name methods, or leave `methods` out
+            tollgate.yaml: routes.pass_through[9].auth: the path is a route of the catalogue and would be open to everybody; remove `auth: false`
+            keys.yaml: keys[0].allowed_routes[1]: it is no route group; write a path that begins with `/`, or a group such as `llm_api_routes`
+            keys.yaml: keys[0].allowed_routes[2]: it does not restrict anything; name the routes, or leave `allowed_routes` out for no restriction
+            keys.yaml: keys[0].allowed_routes[3]: it does not restrict anything; name the routes, or leave `allowed_routes` out for no restriction
+            keys.yaml: keys[0].allowed_routes[4]: it does not restrict anything; name the routes, or leave `allowed_routes` out for no restriction
+            keys.yaml: keys[0].allowed_routes[5]: it does not restrict anything; name the routes, or leave `allowed_routes` out for no restriction
+        "#]],
+    );
+    check(
+        &format!("{KEYS}routes: {{ allowed: [llm, /x*], admin_only: [openai], pass_through: [{{ path: /ok }}] }}\n"),
+        &format!(
+            "keys: [{{ key_hash: {}, permissions: {{ get_spend_routes: 'no' }}, metadata: {{ allowed_passthrough_routes: [/ok, '/*'] }} }}]\n\
+             teams: [{{ team_id: t, metadata: {{ allowed_passthrough_routes: /ok }} }}]\n\
+             users: [{{ user_id: u, organization_memberships: [{{ organization_id: o, user_role: boss }}] }}]\n",
+            hash("sk-a")
+        ),
+        &expect![[r#"
+            tollgate.yaml: routes.allowed[0]: it is no route group; write a path that begins with `/`, or a group such as `llm_api_routes`
+            tollgate.yaml: routes.allowed[1]: `*` is not understood here; name a group of `routes.groups` instead
+            tollgate.yaml: routes.admin_only[0]: it is no route group; write a path that begins with `/`, or a group such as `llm_api_routes`
+            keys.yaml: teams[0].metadata.allowed_passthrough_routes: it must be a list of paths
+            keys.yaml: users[0].organization_memberships[0].user_role: it must be one of `proxy_admin`, `proxy_admin_viewer`, `org_admin`, `internal_user`, `internal_user_viewer`, `team`, `customer`
+            keys.yaml: keys[0].metadata.allowed_passthrough_routes[1]: it must be a path that begins with `/` and is longer than it, without `*`
+            keys.yaml: keys[0].permissions.get_spend_routes: it must be `true` or `false`
+        "#]],
+    );
+    check(
+        &format!("{KEYS}routes: {{ pass_through: [{{ path: /bria, auth: 'true', methods: [get] }}] }}\n"),
+        "",
+        &expect![[r#"
+            tollgate.yaml: routes.pass_through[0].auth: this is a text; it must be `true` or `false`
+            tollgate.yaml: routes.pass_through[0].methods[0]: it must be one of `GET`, `POST`, `PUT`, `PATCH`, `DELETE`, `OPTIONS`
+        "#]],
+    );
+}

@@ -20,6 +20,8 @@ mod matrix;
 mod metadata;
 mod pass_through;
 mod reload;
+mod roles;
+mod route_properties;
 mod route_vectors;
 mod schemas;
 mod transports;

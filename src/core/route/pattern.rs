@@ -71,6 +71,12 @@ impl Pattern {
         Ok(pattern)
     }
 
+    /// Whether two patterns fit the same paths, whatever their placeholders are called.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.segments == other.segments && self.end == other.end
+    }
+
     fn finish(&mut self, last: &str, wildcard: bool) -> Result<(), PatternError> {
         if wildcard {
             check_literal(last)?;

@@ -70,10 +70,8 @@ fn every_text_of_the_tables_is_a_pattern_and_every_model_route_has_a_row() {
         for text in row.patterns() {
             assert!(Pattern::parse(text).is_ok(), "{text}");
             let provider = matches!(row.group, Group::MappedPassThroughRoutes | Group::PassthroughRoutesWildcard);
-            let same = |other: &&str| {
-                pattern(other).segments == pattern(text).segments && pattern(other).end == pattern(text).end
-            };
-            let listed = CATALOGUE.iter().any(|route| route.paths.iter().any(&same));
+            let same = |other: &&str| pattern(other).is_same(&pattern(text));
+            let listed = CATALOGUE.iter().any(|route| route.paths.iter().any(same));
             let llm = GroupSet::of(row.group).is_llm();
             assert!(!llm || provider || listed, "{text} has no methods and no model rule");
         }
