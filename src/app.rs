@@ -122,7 +122,12 @@ impl Bound {
         };
         tokio::spawn(pages.run(admin, ended.clone()));
         let watch = Watch { config: app.config, live: Arc::clone(&app.live), metrics: Arc::clone(&app.metrics) };
-        tokio::spawn(watch.run(ended.clone()));
+        let watched = ended.clone();
+        tokio::spawn(async move {
+            if let Err(error) = watch.run(watched).await {
+                tracing::error!(%error, "files are not watched; a restart is needed to see changes");
+            }
+        });
 
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_serving::<AuthorizationServer<ExtAuthz>>().await;

@@ -13,8 +13,9 @@ use crate::core::identity::Identity;
 use crate::core::mutate::{HeaderPolicy, Mutations};
 use crate::core::path::Target;
 use crate::core::policy::rules::RouteRules;
-use crate::core::policy::{self, CHECKS, Facts};
+use crate::core::policy::{self, CHECKS, Facts, LazyAsk};
 use crate::core::request::{Fidelity, RequestView};
+use crate::core::route::catalogue::ModelRule;
 use crate::core::route::{Match, Method, MethodSet, RouteTable};
 
 /// Everything a decision needs, compiled from one configuration, complete and immutable.
@@ -86,26 +87,30 @@ async fn journey(
     if snapshot.routes.is_public(&target.path) {
         evidence.route = "public";
         evidence.methods = PUBLIC_METHODS;
-        return Ok(allow(public(snapshot, &input, method?)?));
+        check_upgrade(view, Method::Get, None)?;
+        let found = snapshot.routes.find(&target.path);
+        return Ok(allow(public(snapshot, &input, method?, found.as_ref(), now)?));
     }
     let found = snapshot.routes.find(&target.path);
     evidence.route = found.as_ref().map_or("unknown", |found| found.route.id);
     evidence.methods = found.as_ref().map_or(MethodSet::EMPTY, |found| found.route.methods);
     let method = method?;
+    check_upgrade(view, method, found.as_ref())?;
     input.pass_through = found.as_ref().and_then(|found| found.passed_through(method)).map(|rule| &rule.credential);
     if found.as_ref().is_some_and(|found| found.is_open(method)) {
-        return Ok(allow(open(snapshot, &input)?));
+        return Ok(allow(open(snapshot, &input, method, found.as_ref(), now)?));
     }
 
     let credential = snapshot.extractor.credential(&input)?;
     let identity = snapshot.authenticator.identify(&credential).await?;
     let identity = evidence.identity.insert(identity);
 
-    let ask = read(snapshot, view, &target, method, found.as_ref());
-    evidence.model = ask.as_ref().ok().and_then(|ask| ask.model.clone());
+    let ask = LazyAsk::new(|| read(snapshot, view, &target, method, found.as_ref()));
     let facts =
         Facts { identity, path: &target.path, method, found: found.as_ref(), ask: &ask, rules: &snapshot.rules, now };
-    policy::judge(&facts)?;
+    let judged = policy::judge(&facts);
+    evidence.model = ask.known().and_then(|ask| ask.model.clone());
+    judged?;
 
     let model = evidence.model.as_deref();
     Ok(allow(snapshot.headers.mutations(identity, model, &credential.places, &input)?))
@@ -151,21 +156,40 @@ pub fn explain(
     let input = Input { headers: &view.headers, path: &target.path, query: target.query, pass_through: None };
     let method = Method::parse(view.method).ok_or(DenyReason::MethodNotAllowed)?;
     if snapshot.routes.is_public(&target.path) {
-        let mutations = public(snapshot, &input, method);
+        let found = snapshot.routes.find(&target.path);
+        let mutations = public(snapshot, &input, method, found.as_ref(), now);
         return Ok(Explanation { route: "public", ask: Ok(Ask::default()), checks: Vec::new(), mutations });
     }
     let found = snapshot.routes.find(&target.path);
     if let Some(found) = found.as_ref().filter(|found| found.is_open(method)) {
-        let mutations = open(snapshot, &input);
+        let mutations = open(snapshot, &input, method, Some(found), now);
         return Ok(Explanation { route: found.route.id, ask: Ok(Ask::default()), checks: Vec::new(), mutations });
     }
-    let ask = read(snapshot, view, &target, method, found.as_ref());
+    let ask = LazyAsk::new(|| read(snapshot, view, &target, method, found.as_ref()));
     let facts =
         Facts { identity, path: &target.path, method, found: found.as_ref(), ask: &ask, rules: &snapshot.rules, now };
     let checks = CHECKS.iter().map(|check| (check.name, (check.run)(&facts))).collect();
+    let ask = ask.get().cloned();
     let model = ask.as_ref().ok().and_then(|ask| ask.model.as_deref());
     let mutations = snapshot.headers.mutations(identity, model, &[], &input);
     Ok(Explanation { route: found.as_ref().map_or("unknown", |found| found.route.id), checks, mutations, ask })
+}
+
+/// An upgrade is checked once, and what follows is not: it is a GET of a WebSocket to a route that names
+/// its model in the query, or refused. `connection` names nothing else then, for a hop that honours it
+/// would drop what it names, our identity headers among them (RFC 9110 §7.6.1, S-044).
+fn check_upgrade(view: &RequestView<'_>, method: Method, found: Option<&Match<'_>>) -> Result<(), DenyReason> {
+    let mut upgrades = view.headers.all("upgrade").peekable();
+    if upgrades.peek().is_none() {
+        return Ok(());
+    }
+    let websocket = upgrades.all(|value| value.eq_ignore_ascii_case(b"websocket"));
+    let realtime = found.is_some_and(|found| found.route.model == ModelRule::Query);
+    let plain = view.headers.all("connection").flat_map(|value| value.split(|byte| *byte == b',')).all(|token| {
+        let token = token.trim_ascii();
+        token.eq_ignore_ascii_case(b"upgrade") || token.eq_ignore_ascii_case(b"keep-alive")
+    });
+    if websocket && realtime && plain && method == Method::Get { Ok(()) } else { Err(DenyReason::UpgradeNotAllowed) }
 }
 
 fn read(
@@ -184,10 +208,27 @@ const PUBLIC_METHODS: MethodSet = MethodSet::of(&[Method::Get, Method::Head, Met
 
 /// A public path is open to everybody, and nobody is somebody on it: the presented credential is not
 /// looked at, and claimed identities are stripped all the same (S-043).
-fn public(snapshot: &Snapshot, input: &Input<'_>, method: Method) -> Result<Mutations, DenyReason> {
-    if PUBLIC_METHODS.has(method) { open(snapshot, input) } else { Err(DenyReason::MethodNotAllowed) }
+fn public(
+    snapshot: &Snapshot,
+    input: &Input<'_>,
+    method: Method,
+    found: Option<&Match<'_>>,
+    now: Timestamp,
+) -> Result<Mutations, DenyReason> {
+    if !PUBLIC_METHODS.has(method) {
+        return Err(DenyReason::MethodNotAllowed);
+    }
+    open(snapshot, input, method, found, now)
 }
 
-fn open(snapshot: &Snapshot, input: &Input<'_>) -> Result<Mutations, DenyReason> {
-    snapshot.headers.mutations(&Identity::Anonymous, None, &[], input)
+fn open(
+    snapshot: &Snapshot,
+    input: &Input<'_>,
+    method: Method,
+    found: Option<&Match<'_>>,
+    now: Timestamp,
+) -> Result<Mutations, DenyReason> {
+    let (identity, ask) = (&Identity::Anonymous, &LazyAsk::new(|| Ok(Ask::default())));
+    policy::judge_open(&Facts { identity, path: input.path, method, found, ask, rules: &snapshot.rules, now })?;
+    snapshot.headers.mutations(identity, None, &[], input)
 }

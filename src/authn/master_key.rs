@@ -48,7 +48,11 @@ impl MasterKey {
             return Err(MasterKeyError::Characters);
         }
         let distinct = text.bytes().collect::<std::collections::HashSet<_>>().len();
-        if distinct < 8 || (text.len() < MIN_LENGTH && KNOWN_EXAMPLES.iter().any(|known| text.starts_with(known))) {
+        let famous = text.starts_with("sk-1234");
+        if famous
+            || distinct < 8
+            || (text.len() < MIN_LENGTH && KNOWN_EXAMPLES.iter().any(|known| text.starts_with(known)))
+        {
             return Err(MasterKeyError::WellKnown);
         }
         if text.len() < MIN_LENGTH {
@@ -79,6 +83,7 @@ mod tests {
         assert_eq!(error(""), Some(MasterKeyError::Empty));
         assert_eq!(error("abcdefghijklmnopqrstuvwxyz"), Some(MasterKeyError::Prefix));
         assert_eq!(error("sk-1234"), Some(MasterKeyError::WellKnown));
+        assert_eq!(error("sk-1234-1234-1234-abcdef"), Some(MasterKeyError::WellKnown));
         assert_eq!(error("sk-aaaaaaaaaaaaaaaaaaaaaaaa"), Some(MasterKeyError::WellKnown));
         assert_eq!(error("sk-abcdefgh"), Some(MasterKeyError::Short));
         assert_eq!(error("sk-abcdefgh ijklmnopqrst"), Some(MasterKeyError::Characters));

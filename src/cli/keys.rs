@@ -41,8 +41,13 @@ fn hash() -> Done {
         if key.is_empty() {
             continue;
         }
-        if !key.starts_with("sk-") || key.len() > MAX_CREDENTIAL || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err("a line is no virtual key; keys begin with `sk-` and hold no white space".to_owned());
+        if !key.starts_with("sk-")
+            || key.len() > MAX_CREDENTIAL
+            || !key.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',')
+        {
+            return Err(
+                "a line is no virtual key; keys begin with `sk-` and hold no white space and no comma".to_owned()
+            );
         }
         hashes.push_str(&KeyHash::of(key).to_hex());
         hashes.push('\n');

@@ -11,6 +11,7 @@ use crate::telemetry;
 
 pub(super) fn run(config: PathBuf) -> Done {
     forbid_core_dumps();
+    raise_file_limit();
     let loaded = load(&config, &process_environment);
     let configuration = loaded.result.map_err(|problems| problems.to_string())?;
     let log = telemetry::init(&configuration.settings.log).map_err(|error| format!("cannot log: {error}"))?;
@@ -55,6 +56,13 @@ fn stop_on_signal(shutdown: Shutdown) -> std::io::Result<impl Future<Output = ()
         }
         shutdown.close();
     })
+}
+
+/// As many connections as the system grants.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).ok();
 }
 
 /// A core file would hold the keys of the moment (S-240). Where the system refuses, the service is no

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::load::{Configuration, Reader, Settings};
 use super::problem::Problems;
 use super::raw::{
-    RawConfig, RawCredentials, RawHeaders, RawKeyFile, RawKeys, RawLimits, RawListen, RawSource, RawUpstreamCredential,
+    RawConfig, RawCredentials, RawEnvoy, RawHeaders, RawKeyFile, RawKeys, RawLimits, RawListen, RawSource,
+    RawUpstreamCredential,
 };
 use super::{keys, routes, secret};
 use crate::authn::{Authenticator, MasterKey};
@@ -52,7 +53,7 @@ pub(super) fn configuration(
 ) -> Option<Configuration> {
     let mut section = Section { file, reader, problems };
     check_listen(&raw.listen, &mut section);
-    check_limits(&raw.limits, &mut section);
+    check_limits(&raw.limits, &raw.envoy, &mut section);
     let extractor = extractor(&raw.credentials, &mut section);
     let headers = headers(&raw.headers, &mut section);
     // Names are known even where a group is not sound, so that a key file is not blamed for it.
@@ -171,7 +172,13 @@ fn upstream_credential(
     Some((name?, value?))
 }
 
-fn check_limits(limits: &RawLimits, section: &mut Section<'_, '_>) {
+fn check_limits(limits: &RawLimits, envoy: &RawEnvoy, section: &mut Section<'_, '_>) {
+    if envoy.max_request_bytes.is_some_and(|bytes| bytes > limits.max_body_bytes) {
+        section.problem(
+            "envoy.max_request_bytes",
+            "it is more than `limits.max_body_bytes`, so that a check with such a body would fail; raise that",
+        );
+    }
     let bounds = [
         ("limits.concurrent_checks", limits.concurrent_checks as u64, 1, 100_000),
         ("limits.max_body_bytes", limits.max_body_bytes as u64, 1024, 1 << 30),

@@ -22,24 +22,31 @@ pub(super) fn compile(
     section: &mut Section<'_, '_>,
 ) -> Option<(RouteTable, RouteRules)> {
     let catalogue = RouteTable::new(Vec::new(), String::new());
-    let public = public(&raw.public, &catalogue, section);
+    let entries = raw.public;
+    let public = public(&entries, section);
     let root_path = root_path(raw.root_path, section);
     let groups = groups(raw.groups, section);
     let pass_through = pass_through(&raw.pass_through, &catalogue, section);
-    let table = RouteTable::build(Additions { public: public?, root_path: root_path?, groups: groups?, pass_through });
+    // Built of what compiled, so that what follows is checked even when something did not.
+    let sound = public.is_some() && root_path.is_some() && groups.is_some();
+    let table = RouteTable::build(Additions {
+        public: public.unwrap_or_default(),
+        root_path: root_path.unwrap_or_default(),
+        groups: groups.unwrap_or_default(),
+        pass_through,
+    });
     let allowed = raw.allowed.as_deref().map(|list| choice("routes.allowed", list, &table, section));
     let admin_only = choice("routes.admin_only", &raw.admin_only, &table, section);
+    let sound = sound && admin_only.is_some() && allowed.as_ref().is_none_or(Option::is_some);
     let rules = RouteRules {
-        allowed: match allowed {
-            Some(list) => Some(list?),
-            None => None,
-        },
-        admin_only: admin_only?,
+        allowed: allowed.map(Option::unwrap_or_default),
+        admin_only: admin_only.unwrap_or_default(),
         disable_llm_api: raw.disable_llm_api,
         disable_admin: raw.disable_admin,
         compat: litellm_compat(compat),
     };
-    Some((table, rules))
+    check_public(&entries, &table, &rules, section);
+    sound.then_some((table, rules))
 }
 
 /// Whether a text is a path as requests have it: what it stands for is what it looks like.
@@ -47,27 +54,36 @@ fn is_canonical(path: &str) -> bool {
     Target::parse(path, "").is_ok_and(|target| target.path == path && target.query.is_none())
 }
 
-fn public(entries: &[String], catalogue: &RouteTable, section: &mut Section<'_, '_>) -> Option<Vec<String>> {
+fn public(entries: &[String], section: &mut Section<'_, '_>) -> Option<Vec<String>> {
     let mut paths = Vec::new();
     let mut sound = true;
     for (index, path) in entries.iter().enumerate() {
         if path == "public_routes" {
             paths.extend(built_in(path).into_iter().flat_map(|row| row.patterns().map(str::to_owned)));
-            continue;
-        }
-        let found = catalogue.find(path).map(|found| found.route.class);
-        let text = if path.contains('*') || !is_canonical(path) {
-            "it must be one exact path without query, wildcard or percent-encoding, such as `/health/liveliness`, or `public_routes`"
-        } else if found.is_some_and(|class| class != Class::Public) {
-            "it is a route of the model API or of administration, and would be open to everybody; remove it"
+        } else if path.contains('*') || !is_canonical(path) {
+            section.problem(&format!("routes.public[{index}]"), "it must be one exact path without query, wildcard or percent-encoding, such as `/health/liveliness`, or `public_routes`");
+            sound = false;
         } else {
             paths.push(path.clone());
-            continue;
-        };
-        section.problem(&format!("routes.public[{index}]"), text);
-        sound = false;
+        }
     }
     sound.then_some(paths)
+}
+
+/// A public path must not be a route of anything else, in a spelling that an upstream may take for it.
+fn check_public(entries: &[String], table: &RouteTable, rules: &RouteRules, section: &mut Section<'_, '_>) {
+    for (index, path) in entries.iter().enumerate() {
+        let place = format!("routes.public[{index}]");
+        let lower = path.to_ascii_lowercase();
+        let spellings = [path.as_str(), path.trim_end_matches('/'), lower.as_str(), lower.trim_end_matches('/')];
+        let taken =
+            spellings.iter().filter_map(|path| table.find(path)).any(|found| found.route.class != Class::Public);
+        if taken {
+            section.problem(&place, "it is a route of the model API, of administration or of a pass-through endpoint, and would be open to everybody; remove it");
+        } else if rules.admin_only.holds(path, table.find(path).as_ref()) {
+            section.problem(&place, "it is in `routes.admin_only` as well; remove one");
+        }
+    }
 }
 
 fn root_path(root: String, section: &mut Section<'_, '_>) -> Option<String> {

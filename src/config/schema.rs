@@ -39,12 +39,14 @@ pub(super) fn parse<T: Shape>(file: &Path, text: &str, problems: &mut Problems) 
             return None;
         }
     };
+    let before = problems.iter().count();
+    report_empty(&value, "", file, problems);
     let error = match T::deserialize(&value) {
-        Ok(shape) => return Some(shape),
+        Ok(shape) if problems.iter().count() == before => return Some(shape),
+        Ok(_) => return None,
         Err(error) => error,
     };
     let schema = schema::<T>();
-    let before = problems.iter().count();
     if let Ok(validator) = Validator::new(&schema) {
         for error in validator.iter_errors(&value) {
             describe(&error, &schema, file, problems);
@@ -54,6 +56,27 @@ pub(super) fn parse<T: Shape>(file: &Path, text: &str, problems: &mut Problems) 
         problems.add(file, "", format!("the document does not fit: {error}"));
     }
     None
+}
+
+/// A field that is there and empty, such as a list whose entries are all commented out, would mean the
+/// same as no field: that is, no restriction. Free-form `metadata` may hold what it likes.
+fn report_empty(value: &Value, pointer: &str, file: &Path, problems: &mut Problems) {
+    match value {
+        Value::Null => {
+            problems.add(file, place(pointer), "this is empty; write a value (`[]` for none), or remove the line");
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                report_empty(item, &format!("{pointer}/{index}"), file, problems);
+            }
+        }
+        Value::Object(members) => {
+            for (name, member) in members.iter().filter(|(name, _)| *name != "metadata") {
+                report_empty(member, &format!("{pointer}/{}", quotable(name)), file, problems);
+            }
+        }
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// Strict YAML: one document, no duplicate keys, no merge keys, bounded depth, nodes and aliases (S-258, S-259).
@@ -78,8 +101,8 @@ fn yaml(text: &str) -> Result<Value, (String, String)> {
         let place = error.location().filter(|location| location.line() > 0);
         let place = place.map(|location| format!("line {}, column {}", location.line(), location.column()));
         let place = place.unwrap_or_default();
-        // The message repeats the place at its end.
-        let text = one_line(&text);
+        // The message repeats the place at its end, and names the key, which could be anything.
+        let text = if text.contains("duplicate") { "a key is there twice".to_owned() } else { one_line(&text) };
         let text = text.strip_suffix(&place).and_then(|text| text.strip_suffix(" at ")).unwrap_or(&text);
         (place, format!("not valid YAML: {text}"))
     })
@@ -103,6 +126,8 @@ fn describe(error: &ValidationError<'_>, schema: &Value, file: &Path, problems: 
         ValidationErrorKind::Required { property } => {
             problems.add(file, place, format!("`{}` is missing", property.as_str().unwrap_or_default()));
         }
+        // Reported already.
+        ValidationErrorKind::Type { .. } if error.instance().is_null() => {}
         ValidationErrorKind::Type { .. } => {
             let wanted = expected_type(error, schema);
             problems.add(file, place, format!("this is {}; it must be {wanted}", type_of(error.instance())));
@@ -166,7 +191,14 @@ fn known_fields(error: &ValidationError<'_>, schema: &Value) -> Vec<String> {
     fields.into_iter().flatten().map(|(name, _)| name.clone()).collect()
 }
 
+/// A name from a document, unless it could be a secret that was written into the wrong place.
+pub(super) fn quotable(name: &str) -> &str {
+    let identifier = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    if identifier && name.len() <= 40 && !name.starts_with("sk-") { name } else { "(not shown)" }
+}
+
 fn unknown_field(name: &str, known: &[String]) -> String {
+    let name = quotable(name);
     if known.iter().any(|field| field == "key_hash") && ["key", "api_key", "token"].contains(&name) {
         return format!(
             "unknown field `{name}`; a key is listed by its hash, as `key_hash`: run `tollgate keys hash` and enter the key"

@@ -19,10 +19,11 @@ pub(super) fn resolve(
     files: &mut Vec<PathBuf>,
 ) -> Result<Secret, String> {
     if let Some(name) = written.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) {
+        let shown = super::schema::quotable(name);
         return match environment(name) {
             Some(value) if !value.is_empty() => Ok(Secret::new(value)),
-            Some(_) => Err(format!("the environment variable `{name}` is empty; set it, or remove this field")),
-            None => Err(format!("the environment variable `{name}` is not set; set it, or remove this field")),
+            Some(_) => Err(format!("the environment variable `{shown}` is empty; set it, or remove this field")),
+            None => Err(format!("the environment variable `{shown}` is not set; set it, or remove this field")),
         };
     }
     if let Some(path) = written.strip_prefix("file:") {

@@ -5,13 +5,13 @@
 //! systems that send none (S-264).
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use sha2::{Digest, Sha256};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -22,10 +22,12 @@ use crate::metrics::Metrics;
 
 /// How often the files are looked at without an event.
 const POLL: Duration = Duration::from_millis(500);
-/// Two readings this far apart must agree before a change counts: nothing half-written is put into force.
-const SETTLE: Duration = Duration::from_millis(20);
-/// Readings before a file that never settles is taken as it is.
-const MAX_READINGS: u32 = 50;
+/// A file that was replaced by another counts once two readings this far apart agree. It also keeps a busy
+/// directory from keeping this loop busy.
+const SETTLE: Duration = Duration::from_millis(25);
+/// A file that is written in place counts once nothing was written for this long: whoever writes it may be
+/// at the line before `blocked: true`.
+const QUIET: Duration = Duration::from_millis(400);
 
 /// The one writer of [`Live`].
 #[derive(Debug)]
@@ -45,7 +47,7 @@ impl Watch {
         let (sender, mut events) = mpsc::channel(1);
         let mut directories = Directories::new(sender);
         // Nothing was seen yet: a change between the first load and this loop is noticed as well.
-        let mut seen = [0; 32];
+        let mut seen = Vec::new();
         loop {
             directories.watch(&self.live.status().files);
             let forced = tokio::select! {
@@ -54,43 +56,46 @@ impl Watch {
                 _ = events.recv() => false,
                 () = tokio::time::sleep(POLL) => false,
             };
-            let fingerprint = self.fingerprint();
-            if forced || fingerprint != seen {
-                seen = self.settle(fingerprint).await;
-                self.reload(forced).await;
+            if forced || self.fingerprint() != seen {
+                seen = self.settle(&seen).await;
+                self.reload(forced, &seen).await;
             }
-        }
-    }
-
-    /// What is on disk now, cheaply: a file's identity, size and time, or its absence.
-    fn fingerprint(&self) -> [u8; 32] {
-        let mut digest = Sha256::new();
-        for file in &self.live.status().files {
-            digest.update(describe(file).as_bytes());
-        }
-        digest.finalize().into()
-    }
-
-    /// Waits until two readings agree.
-    async fn settle(&self, mut fingerprint: [u8; 32]) -> [u8; 32] {
-        for _ in 0..MAX_READINGS {
             tokio::time::sleep(SETTLE).await;
-            let next = self.fingerprint();
-            if next == fingerprint {
-                break;
-            }
-            fingerprint = next;
         }
-        fingerprint
     }
 
-    async fn reload(&self, forced: bool) {
+    /// What is on disk now, cheaply: each file's identity, and its size and times.
+    fn fingerprint(&self) -> Vec<FileState> {
+        self.live.status().files.iter().map(|file| FileState::of(file)).collect()
+    }
+
+    /// Waits until the files have come to rest, however long that takes.
+    async fn settle(&self, seen: &[FileState]) -> Vec<FileState> {
+        let mut current = self.fingerprint();
+        loop {
+            let in_place = current.iter().enumerate().any(|(index, now)| {
+                // Of a file that was never seen nobody knows who is writing it.
+                seen.get(index).is_none_or(|before| now.was_written_in_place(before))
+            });
+            tokio::time::sleep(if in_place { QUIET } else { SETTLE }).await;
+            let next = self.fingerprint();
+            if next == current {
+                return current;
+            }
+            current = next;
+        }
+    }
+
+    async fn reload(&self, forced: bool, settled: &[FileState]) {
         let config = self.config.clone();
         let Ok(loaded) = tokio::task::spawn_blocking(move || load(&config, &process_environment)).await else {
             tracing::error!("loading the configuration failed unexpectedly; the last good one stays in force");
             return self.metrics.reloaded(false);
         };
-        self.apply(loaded, forced);
+        // Somebody went on writing while the files were read: the loop comes round again.
+        if self.fingerprint() == settled {
+            self.apply(loaded, forced);
+        }
     }
 
     fn apply(&self, loaded: Loaded, forced: bool) {
@@ -128,22 +133,27 @@ impl Watch {
     }
 }
 
-/// One line that changes whenever the file does. The resolved path is part of it, so a swapped symlink
-/// shows even when the new target has the old size and time.
-fn describe(file: &Path) -> String {
-    use std::os::unix::fs::MetadataExt as _;
-    let resolved = file.canonicalize().unwrap_or_default();
-    match std::fs::metadata(file) {
-        Ok(meta) => format!(
-            "{}|{}|{}|{}|{}|{}\n",
-            resolved.display(),
-            meta.ino(),
-            meta.size(),
-            meta.mtime(),
-            meta.mtime_nsec(),
-            meta.ctime_nsec()
-        ),
-        Err(error) => format!("{}|{:?}\n", file.display(), error.kind()),
+/// What changes whenever a file does. The resolved path is part of it, so a swapped symlink shows even
+/// when the new target has the old size and time.
+#[derive(Debug, PartialEq, Eq)]
+struct FileState {
+    /// The file itself; nothing while there is none.
+    identity: Option<(PathBuf, u64)>,
+    /// Size, and times of the last changes.
+    content: (u64, i64, i64, i64, i64),
+}
+
+impl FileState {
+    fn of(file: &Path) -> Self {
+        let resolved = file.canonicalize().ok();
+        let meta = std::fs::metadata(file).ok();
+        let content =
+            meta.as_ref().map(|meta| (meta.size(), meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec()));
+        Self { identity: resolved.zip(meta.map(|meta| meta.ino())), content: content.unwrap_or_default() }
+    }
+
+    fn was_written_in_place(&self, before: &Self) -> bool {
+        self.identity == before.identity && self.content != before.content
     }
 }
 

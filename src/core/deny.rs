@@ -10,6 +10,8 @@ pub enum DenyReason {
     PathMalformed,
     /// No route expects this method.
     MethodNotAllowed,
+    /// A protocol upgrade that is no WebSocket of a realtime route.
+    UpgradeNotAllowed,
     /// No credential in any place that is read.
     CredentialMissing,
     /// A credential that cannot be one, or a repeated header.
@@ -93,9 +95,10 @@ pub struct Refusal {
 
 impl DenyReason {
     /// Every reason, for the guards that want all of them covered.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::PathMalformed,
         Self::MethodNotAllowed,
+        Self::UpgradeNotAllowed,
         Self::CredentialMissing,
         Self::CredentialMalformed,
         Self::CredentialConflict,
@@ -138,6 +141,7 @@ impl DenyReason {
         let (label, status, kind, message) = match self {
             Self::PathMalformed => ("path_malformed", 400, "bad_request_error", "the request path is malformed or ambiguous"),
             Self::MethodNotAllowed => ("method_not_allowed", 405, "bad_request_error", "the method is not allowed for this route"),
+            Self::UpgradeNotAllowed => ("upgrade_not_allowed", 400, "bad_request_error", "this route takes no protocol upgrade"),
             Self::CredentialMissing => ("credential_missing", 401, "auth_error", "no API key was sent; send `Authorization: Bearer sk-…` or `x-api-key: sk-…`"),
             Self::CredentialMalformed => ("credential_malformed", 401, "auth_error", "the API key is malformed; send it once, as `Authorization: Bearer sk-…` or `x-api-key: sk-…`"),
             Self::CredentialConflict => ("credential_conflict", 401, "auth_error", "the request carries different API keys; send one"),

@@ -89,13 +89,14 @@ impl HeaderPolicy {
         let token = prefix.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
         let swallows = |name: &&str| fold(name).starts_with(&folded_prefix);
         let innocent = CREDENTIAL_HEADERS.iter().chain(PROXY_HEADERS).chain(COMMON_HEADERS).all(|name| !swallows(name));
+        let credential_headers = upstream_credential.iter().map(|(name, _)| name.clone()).collect();
         let usable = token && prefix.len() >= 3 && prefix.ends_with('-') && folded_prefix == prefix && innocent;
         usable.then(|| Self {
             prefix: prefix.to_owned(),
             folded_prefix,
             keep_credential,
             upstream_credential,
-            credential_headers: Vec::new(),
+            credential_headers,
         })
     }
 

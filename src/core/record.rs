@@ -18,7 +18,7 @@ pub struct KeyRecord {
     pub alias: Option<String>,
     /// Refused when true.
     pub blocked: bool,
-    /// Refused from this instant on; `None` never expires.
+    /// Refused once this instant has passed; `None` never expires.
     pub expires: Option<Timestamp>,
     /// Models the key may name.
     pub models: ModelList,

@@ -18,8 +18,10 @@ pub struct RequestView<'a> {
 /// The body, or why it cannot be judged.
 #[derive(Debug, Clone, Copy)]
 pub enum BodyView<'a> {
-    /// The proxy sent no body with the check: there is none, or buffering is off.
+    /// The proxy sent no body with the check, and the headers announce none.
     NotSent,
+    /// The headers announce a body, and the proxy sent none: buffering is off, or this is an upgrade.
+    Unseen,
     /// Every byte that will be forwarded.
     Complete {
         /// The bytes.

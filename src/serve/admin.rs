@@ -1,15 +1,19 @@
 //! HTTP for operators: `/healthz`, `/readyz`, `/metrics`, `/config`. It never shows a secret or a key.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Json};
 use axum::routing::get;
-use axum::{Router, serve};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use serde::Serialize;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing_appender::non_blocking::ErrorCounter;
 
@@ -30,16 +34,49 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Serves on a bound listener until `stop` is cancelled.
-    pub async fn run(self, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
+    /// Serves on a bound listener until `stop` is cancelled. Its connections are few and short, so that they
+    /// can take nothing from the checks (S-248).
+    pub async fn run(self, listener: TcpListener, stop: CancellationToken) {
         let router = Router::new()
             .route("/healthz", get(async || "ok\n"))
             .route("/readyz", get(readyz))
             .route("/metrics", get(metrics))
             .route("/config", get(config))
             .with_state(self);
-        serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        loop {
+            let accepted = tokio::select! {
+                () = stop.cancelled() => return,
+                accepted = listener.accept() => accepted,
+            };
+            match (accepted, Arc::clone(&places).try_acquire_owned()) {
+                (Ok((stream, _)), Ok(place)) => {
+                    let connection = connection(stream, router.clone());
+                    let stop = stop.clone();
+                    tokio::spawn(async move {
+                        let _place = place;
+                        stop.run_until_cancelled_owned(connection).await;
+                    });
+                }
+                // Too many at one time: this one is closed.
+                (Ok(_), Err(_)) => {}
+                // Out of file descriptors, as a rule: others must end first.
+                (Err(_), _) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
     }
+}
+
+/// Connections at one time. An operator's tools need a handful.
+const MAX_CONNECTIONS: usize = 64;
+/// How long a request's head, or the next request, may take to arrive.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+async fn connection(stream: TcpStream, router: Router) {
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    // How a connection ends is the peer's affair.
+    http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)).await.ok();
 }
 
 async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {

@@ -143,6 +143,7 @@ fn body<'a>(http: &'a HttpRequest, headers: &HeaderView<'a>) -> BodyView<'a> {
     let bytes = if http.raw_body.is_empty() { http.body.as_bytes() } else { &http.raw_body };
     let fidelity = if http.raw_body.is_empty() { Fidelity::Lossy } else { Fidelity::Exact };
     match (marks.next(), marks.next()) {
+        (None, _) if is_announced(headers) => BodyView::Unseen,
         (None, _) => BodyView::NotSent,
         (Some(b"false"), None) => match announced(headers) {
             None => BodyView::Complete { bytes, fidelity, announced: false },
@@ -151,6 +152,11 @@ fn body<'a>(http: &'a HttpRequest, headers: &HeaderView<'a>) -> BodyView<'a> {
         },
         _ => BodyView::Truncated,
     }
+}
+
+/// Whether the headers say that a body follows.
+fn is_announced(headers: &HeaderView<'_>) -> bool {
+    headers.all("content-length").any(|value| value != b"0") || headers.all("transfer-encoding").next().is_some()
 }
 
 /// The announced length, if there is an announcement; `Some(None)` when it is no number or not one.

@@ -1,7 +1,7 @@
 //! Binds what a configuration names: TCP or a Unix socket for Envoy, TCP for operators.
 
 use std::io;
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -53,7 +53,7 @@ impl Door {
     pub fn address(&self) -> String {
         match self {
             Self::Tcp(listener) => listener.local_addr().map(|address| address.to_string()).unwrap_or_default(),
-            Self::Unix(_, file) => format!("unix://{}", file.0.display()),
+            Self::Unix(_, file) => format!("unix://{}", file.path.display()),
         }
     }
 }
@@ -82,16 +82,33 @@ fn bind_unix(path: &Path) -> Result<Door, ListenError> {
     }
     let listener = UnixListener::bind(path).map_err(failed)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660)).map_err(failed)?;
-    Ok(Door::Unix(listener, SocketFile(path.to_owned())))
+    let file = SocketFile::of(path).map_err(failed)?;
+    Ok(Door::Unix(listener, file))
 }
 
-/// A socket's file.
+/// A socket's file, removed when it is dropped, unless a successor has put its own there.
 #[derive(Debug)]
-pub struct SocketFile(PathBuf);
+pub struct SocketFile {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl SocketFile {
+    fn of(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_owned(), identity: identity(path)? })
+    }
+}
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Gone already, or not ours to remove any more: the next start copes with either.
-        std::fs::remove_file(&self.0).ok();
+        if identity(&self.path).is_ok_and(|found| found == self.identity) {
+            // A file that stays is a stale socket, which the next start copes with.
+            std::fs::remove_file(&self.path).ok();
+        }
     }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let meta = std::fs::symlink_metadata(path)?;
+    Ok((meta.dev(), meta.ino()))
 }

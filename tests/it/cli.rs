@@ -32,6 +32,10 @@ fn files() -> Files {
     Files::new("keys: { file: keys.yaml }\nheaders: { upstream_credential: { secret: sk-upstream-canary } }\n", &keys)
 }
 
+fn prefix() -> String {
+    hash("sk-ada").chars().take(8).collect()
+}
+
 fn explain(arguments: &[&str], input: &str, expected: &Expect) {
     let files = files();
     let config = files.config();
@@ -81,8 +85,12 @@ fn explain_shows_every_rule_and_which_decides() {
         denied by `key_models`: key_model_denied (403): the API key may not use this model
     "#]],
     );
+}
+
+#[test]
+fn explain_shows_what_the_upstream_would_see() {
     explain(
-        &["--as", &hash("sk-ada")[..8], "GET", "/v1/models"],
+        &["--as", &prefix(), "GET", "/v1/models"],
         "",
         &expect![[r#"
         request   GET /v1/models
@@ -139,7 +147,7 @@ fn explain_shows_every_rule_and_which_decides() {
 fn explain_takes_a_line_of_the_decision_log() {
     let line = format!(
         r#"{{"decision":"deny","route":"chat_completions","method":"virtual_key","key_hash":"{}","model":"big"}}"#,
-        &hash("sk-ada")[..8]
+        &prefix()
     );
     explain(
         &["--decision", "-"],

@@ -42,8 +42,8 @@ fn every_problem_is_reported_at_once() {
             tollgate.yaml: limits.concurrent_checks: it must be between 1 and 100000
             tollgate.yaml: headers.prefix: it must be lower-case letters, digits and single `-`, end in `-`, and not be the beginning of a common or credential header; `x-auth-` is the default
             tollgate.yaml: routes.public[0]: it must be one exact path without query, wildcard or percent-encoding, such as `/health/liveliness`, or `public_routes`
-            tollgate.yaml: routes.public[1]: it is a route of the model API or of administration, and would be open to everybody; remove it
             tollgate.yaml: routes.root_path: it must be a path without trailing slash, such as `/genai`
+            tollgate.yaml: routes.public[1]: it is a route of the model API, of administration or of a pass-through endpoint, and would be open to everybody; remove it
             tollgate.yaml: master_key: the environment variable `TOLLGATE_TEST_UNSET` is not set; set it, or remove this field
             missing.yaml: there is no such file; check the path
         "#]],
@@ -63,7 +63,7 @@ fn broken_yaml_has_a_line_and_a_column() {
         "master_key: sk-canary-0123456789\nmaster_key: sk-canary-9876543210\n",
         "",
         &expect![[r#"
-            tollgate.yaml: line 2, column 1: not valid YAML: duplicate mapping key: master_key not allowed here
+            tollgate.yaml: line 2, column 1: not valid YAML: a key is there twice
         "#]],
     );
     check(
@@ -185,8 +185,61 @@ fn a_key_file_is_checked_as_strictly() {
         KEYS,
         "keys: [{ key_hash: 12, models: ~ }]\n",
         &expect![[r#"
-        keys.yaml: keys[0].key_hash: this is a number; it must be a text
-        keys.yaml: keys[0].models: this is empty; it must be a list
+            keys.yaml: keys[0].models: this is empty; write a value (`[]` for none), or remove the line
+            keys.yaml: keys[0].key_hash: this is a number; it must be a text
+        "#]],
+    );
+}
+
+#[test]
+fn a_name_in_the_wrong_place_is_not_quoted() {
+    check(
+        KEYS,
+        "keys: [{ sk-canary-0123456789: {} }]\n",
+        &expect![[r#"
+        keys.yaml: keys[0]: unknown field `(not shown)`; the fields here are `allowed_routes`, `blocked`, `expires`, `key_alias`, `key_hash`, `metadata`, `models`, `organization_id`, `permissions`, `team_id`, `user_id`
+        keys.yaml: keys[0]: `key_hash` is missing
+    "#]],
+    );
+    check(
+        "master_key: ${sk-canary-0123456789}\n",
+        "{}",
+        &expect![[r#"
+        tollgate.yaml: master_key: the environment variable `(not shown)` is not set; set it, or remove this field
+    "#]],
+    );
+    check(
+        "sk-canary-0123456789: 1\nsk-canary-0123456789: 2\n",
+        "{}",
+        &expect![[r#"
+        tollgate.yaml: line 2, column 1: not valid YAML: a key is there twice
+    "#]],
+    );
+}
+
+#[test]
+fn an_empty_section_is_not_an_absent_one() {
+    check(
+        &format!("{KEYS}routes:\n  allowed:\n"),
+        "keys: []\nteams:\n#- { team_id: red }\nusers: ~\n",
+        &expect![[r#"
+        tollgate.yaml: routes.allowed: this is empty; write a value (`[]` for none), or remove the line
+    "#]],
+    );
+}
+
+#[test]
+fn public_opens_nothing_else() {
+    let routes = "routes: { public: [/closed, /v1/chat/completions/, /V1/models, /mine], admin_only: [/mine], pass_through: [{ path: /closed }] }\n";
+    check(
+        &format!("{KEYS}{routes}envoy: {{ max_request_bytes: 67108864 }}\n"),
+        "{}",
+        &expect![[r#"
+        tollgate.yaml: envoy.max_request_bytes: it is more than `limits.max_body_bytes`, so that a check with such a body would fail; raise that
+        tollgate.yaml: routes.public[0]: it is a route of the model API, of administration or of a pass-through endpoint, and would be open to everybody; remove it
+        tollgate.yaml: routes.public[1]: it is a route of the model API, of administration or of a pass-through endpoint, and would be open to everybody; remove it
+        tollgate.yaml: routes.public[2]: it is a route of the model API, of administration or of a pass-through endpoint, and would be open to everybody; remove it
+        tollgate.yaml: routes.public[3]: it is in `routes.admin_only` as well; remove one
     "#]],
     );
 }
@@ -223,7 +276,6 @@ fn a_route_that_says_nothing_is_refused() {
         &format!("{KEYS}{routes}"),
         &format!("keys: [{{ key_hash: {}, allowed_routes: [mine, yours, '', /, '*', '/*'] }}]\n", hash("sk-a")),
         &expect![[r#"
-            tollgate.yaml: routes.public[1]: it is a route of the model API or of administration, and would be open to everybody; remove it
             tollgate.yaml: routes.public[2]: it must be one exact path without query, wildcard or percent-encoding, such as `/health/liveliness`, or `public_routes`
             tollgate.yaml: routes.groups.llm_api_routes: this is the name of a built-in group; choose another
             tollgate.yaml: routes.groups.mine[1]: a placeholder is a whole segment, `{name}`, or `{name:path}` at the end or before `:verb`
@@ -239,6 +291,8 @@ fn a_route_that_says_nothing_is_refused() {
             tollgate.yaml: routes.pass_through[7]: `path` must be one path without query, wildcard, percent-encoding or trailing slash, such as `/bria`
             tollgate.yaml: routes.pass_through[8].methods: the list is empty; name methods, or leave `methods` out
             tollgate.yaml: routes.pass_through[9].auth: the path is a route of the catalogue and would be open to everybody; remove `auth: false`
+            tollgate.yaml: routes.public[1]: it is a route of the model API, of administration or of a pass-through endpoint, and would be open to everybody; remove it
+            tollgate.yaml: routes.public[2]: it is a route of the model API, of administration or of a pass-through endpoint, and would be open to everybody; remove it
             keys.yaml: keys[0].allowed_routes[1]: it is no route group; write a path that begins with `/`, or a group such as `llm_api_routes`
             keys.yaml: keys[0].allowed_routes[2]: it does not restrict anything; name the routes, or leave `allowed_routes` out for no restriction
             keys.yaml: keys[0].allowed_routes[3]: it does not restrict anything; name the routes, or leave `allowed_routes` out for no restriction

@@ -14,6 +14,7 @@ mod bad_input;
 mod cli;
 mod config_errors;
 mod credential_vectors;
+mod docs;
 mod harness;
 mod layering;
 mod matrix;

@@ -136,6 +136,7 @@ fn requests() -> Vec<(String, Asked)> {
             post("/v1/audio/transcriptions", "--x").header("content-type", "multipart/form-data; boundary=x"),
         ),
         asked("GET /mystery", get("/mystery")),
+        asked("GET /v1/models, an upgrade", get("/v1/models").header("upgrade", "websocket")),
         asked("CONNECT", Asked { method: "CONNECT", ..get("") }),
         asked("TRACE /v1/models", Asked { method: "TRACE", ..get("/v1/models") }),
         asked("GET /v1/..%2fkey/info", get("/v1/..%2fkey/info")),

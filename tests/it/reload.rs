@@ -30,6 +30,28 @@ async fn a_revoked_key_is_refused_and_a_new_one_works() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_being_written_waits_s264() {
+    use std::io::Write as _;
+    let blocked = |rest: &str| format!("keys:\n- key_hash: {}\n{rest}", hash("sk-a"));
+    let files = Files::new(&config(""), &blocked("  blocked: true\n"));
+    let running = Running::start(&files.config()).await;
+    let client = running.client().await;
+    assert_eq!(status(&client, "sk-a").await, 401);
+    let mut file = std::fs::File::create(files.path("keys.yaml")).unwrap();
+    file.write_all(blocked("").as_bytes()).unwrap();
+    file.sync_all().unwrap();
+    let writing = std::time::Instant::now();
+    while writing.elapsed() < std::time::Duration::from_millis(150) {
+        assert_eq!(status(&client, "sk-a").await, 401, "at the line before `blocked: true`");
+    }
+    file.write_all(b"  blocked: true\n  key_alias: done\n").unwrap();
+    drop(file);
+    eventually("the whole file", async || running.page("/config").await.1.contains(r#""generation":2"#).then_some(()))
+        .await;
+    assert_eq!(status(&client, "sk-a").await, 401);
+}
+
+#[tokio::test]
 async fn a_renamed_file_is_noticed_s264() {
     let files = Files::new(&config(""), &keys(&["sk-a"]));
     let running = Running::start(&files.config()).await;

@@ -12,7 +12,7 @@ use tollgate::core::deny::DenyReason;
 use tollgate::core::identity::Identity;
 use tollgate::core::model_list::ModelList;
 use tollgate::core::policy::rules::RouteRules;
-use tollgate::core::policy::{self, Facts};
+use tollgate::core::policy::{self, Facts, LazyAsk};
 use tollgate::core::record::{KeyRecord, Permissions, Role, User};
 use tollgate::core::route::grant::RouteGrants;
 use tollgate::core::route::groups::GROUPS;
@@ -86,7 +86,8 @@ fn cell(table: &RouteTable, identity: &Identity, path: &str, method: Method) -> 
     let named = || Ok(Some("org-1".to_owned()));
     let managed =
         Managed { organization_id: named(), organizations: Ok(vec!["org-1".to_owned()]), ..Managed::default() };
-    let ask = Ok(Ask { model: Some("m".to_owned()), opaque: false, managed });
+    let ask = Ask { model: Some("m".to_owned()), opaque: false, managed };
+    let ask = LazyAsk::new(|| Ok(ask.clone()));
     let (found, rules) = (table.find(path), RouteRules::default());
     let now = Timestamp::UNIX_EPOCH;
     let verdict =

@@ -19,7 +19,7 @@ use tollgate::core::identity::Identity;
 use tollgate::core::model_list::ModelList;
 use tollgate::core::path::Target;
 use tollgate::core::policy::rules::{LiteLlmCompat, RouteRules};
-use tollgate::core::policy::{CHECKS, Facts};
+use tollgate::core::policy::{CHECKS, Facts, LazyAsk};
 use tollgate::core::record::{KeyRecord, Permissions, Role, User};
 use tollgate::core::request::{BodyView, Fidelity, HeaderView, RequestView};
 use tollgate::core::route::catalogue::ANY;
@@ -386,8 +386,15 @@ fn judge(vector: &Vector, table: &RouteTable, path: &str, found: Option<&Match<'
     if ask.as_ref().is_err_and(|reason| *reason == DenyReason::BodyMissing) {
         ask = Ok(Ask::default());
     }
-    let facts =
-        Facts { identity: &identity, path, method, found, ask: &ask, rules: &rules, now: Timestamp::UNIX_EPOCH };
+    let facts = Facts {
+        identity: &identity,
+        path,
+        method,
+        found,
+        ask: &LazyAsk::new(|| ask.clone()),
+        rules: &rules,
+        now: Timestamp::UNIX_EPOCH,
+    };
     let wanted = checks(&vector.function);
     let mut checks = CHECKS.iter().filter(|check| wanted.contains(&check.name));
     let verdict = checks.try_for_each(|check| (check.run)(&facts));

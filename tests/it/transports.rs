@@ -49,6 +49,37 @@ async fn nothing_but_a_stale_socket_is_replaced_s269() {
 }
 
 #[tokio::test]
+async fn a_stopping_process_leaves_its_successors_socket() {
+    let files = Files::new("", "{}");
+    files.write("tollgate.yaml", &unix_config(&files));
+    let first = Running::start(&files.config()).await;
+    // As a successor does that finds nobody answering.
+    std::fs::remove_file(files.path("gate.sock")).unwrap();
+    let second = Running::start(&files.config()).await;
+    let mut first = first;
+    first.shutdown.close();
+    (&mut first.done).await.unwrap().unwrap();
+    let outcome = second.client().await.outcome(get("/v1/models").key(MASTER_KEY).raw()).await;
+    assert_eq!(outcome.summary(), "200 allow");
+}
+
+#[tokio::test]
+async fn idle_operators_do_not_keep_others_out_s248() {
+    let files = Files::new(&config(""), "{}");
+    let running = Running::start(&files.config()).await;
+    let idle: Vec<_> = (0..64).map(|_| std::net::TcpStream::connect(&running.http).unwrap()).collect();
+    let outcome = running.client().await.outcome(get("/v1/models").key(MASTER_KEY).raw()).await;
+    assert_eq!(outcome.summary(), "200 allow");
+    drop(idle);
+    eventually("a place", async || {
+        let address = running.http.clone();
+        let page = tokio::task::spawn_blocking(move || crate::harness::try_get(&address, "/healthz"));
+        page.await.unwrap().filter(|(status, _)| *status == 200)
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_taken_port_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

@@ -56,12 +56,24 @@ fn is_plain_json(headers: &HeaderView<'_>) -> bool {
     let types = text("content-type");
     let identity = encodings.iter().all(|encoding| matches!(encoding.trim(), "" | "identity"));
     let json = types.iter().all(|kind| {
-        let charset = kind.split(';').skip(1).filter_map(|parameter| parameter.trim().strip_prefix("charset="));
+        // Every spelling of the parameter but the plain one is left to readers who know more of them, such
+        // as RFC 2231's `charset*=`.
+        let mut charsets = kind.split(';').skip(1).filter(|parameter| parameter.contains("charset"));
         let form = kind.contains("form-urlencoded") || kind.contains("multipart/");
-        !form && charset.into_iter().all(|charset| matches!(charset.trim_matches('"'), "utf-8" | "utf8" | "us-ascii"))
+        !form && charsets.all(|parameter| PLAIN_CHARSETS.contains(&parameter.trim()))
     });
     identity && json && types.len() <= 1
 }
+
+/// Parameters of a content type that leave a text UTF-8.
+const PLAIN_CHARSETS: [&str; 6] = [
+    "charset=utf-8",
+    "charset=\"utf-8\"",
+    "charset=utf8",
+    "charset=\"utf8\"",
+    "charset=us-ascii",
+    "charset=\"us-ascii\"",
+];
 
 fn scan(bytes: &[u8], fidelity: Fidelity) -> Result<BodyFacts, DenyReason> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
@@ -96,6 +108,9 @@ fn is_garbled(text: &str, fidelity: Fidelity) -> bool {
     fidelity == Fidelity::Lossy && text.contains('!')
 }
 
+/// Most members at the top level of a body. The APIs have some dozens.
+const MAX_MEMBERS: usize = 1024;
+
 /// Reads the members of the body's object, refusing a name that comes twice (S-150): readers differ in
 /// whether the first or the last wins.
 struct TopLevel {
@@ -122,7 +137,8 @@ impl<'de> Visitor<'de> for TopLevel {
                 "organizations" => facts.organizations = Some(map.next_value_seed(TextsSeed)?),
                 _ => map.next_value_seed(Skip)?,
             }
-            if is_garbled(&name, self.fidelity) || !seen.insert(name) {
+            let ambiguous = is_garbled(&name, self.fidelity) || super::is_look_alike(&name);
+            if ambiguous || seen.len() == MAX_MEMBERS || !seen.insert(name) {
                 return Err(A::Error::custom("ambiguous member"));
             }
         }

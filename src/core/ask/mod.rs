@@ -57,7 +57,8 @@ pub fn read(
     for value in query_values(query, "model") {
         let value = value?;
         // An upgrade has no body: the upstream pastes the model into a URL or a JSON text (SEC-21).
-        if rule == ModelRule::Query && value.contains(|c: char| c.is_control() || "\"'\\".contains(c)) {
+        let harmless = |c: char| c.is_ascii_alphanumeric() || "-._:/@".contains(c);
+        if rule == ModelRule::Query && !value.chars().all(harmless) {
             return Err(DenyReason::ModelMalformed);
         }
         model.add(Some(&value))?;
@@ -66,12 +67,23 @@ pub fn read(
         model.add(Some(std::str::from_utf8(value).map_err(|_| DenyReason::ModelMalformed)?))?;
     }
     let mut opaque = false;
-    match (rule, body::read(view, rule != ModelRule::Named, limits)) {
-        (ModelRule::Query | ModelRule::PathOnly, _) => {}
-        (ModelRule::Named, Err(_)) => opaque = true,
-        (_, facts) => model.add(facts?.model.as_deref())?,
+    if !matches!(rule, ModelRule::Query | ModelRule::PathOnly) {
+        match body::read(view, rule != ModelRule::Named, limits) {
+            Err(_) if rule == ModelRule::Named => opaque = true,
+            facts => model.add(facts?.model.as_deref())?,
+        }
     }
     Ok(Ask { model: model.0, opaque, managed: Managed::default() })
+}
+
+const ASCII_SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
+
+/// Whether a name is `model` to a reader who does not mind case (Go's JSON), or stops at a NUL, and not
+/// to us.
+fn is_look_alike(name: &str) -> bool {
+    let known = "model";
+    let plain = name.chars().filter(|c| !c.is_control()).map(|c| c.to_ascii_lowercase());
+    name != known && name.len() <= 4 * known.len() && plain.eq(known.chars())
 }
 
 /// The one value all sources agree on.
@@ -80,7 +92,8 @@ struct Single(Option<String>);
 
 impl Single {
     fn add(&mut self, source: Option<&str>) -> Result<(), DenyReason> {
-        let Some(text) = source.map(str::trim).filter(|text| !text.is_empty()) else {
+        // ASCII white space alone: who trims more, and who less, differs from reader to reader.
+        let Some(text) = source.map(|text| text.trim_matches(ASCII_SPACE)).filter(|text| !text.is_empty()) else {
             return Ok(());
         };
         if text.len() > MAX_MODEL || text.chars().any(char::is_control) {
@@ -104,10 +117,21 @@ fn query_values<'a>(query: Option<&'a str>, name: &'a str) -> impl Iterator<Item
             .map(std::borrow::Cow::into_owned)
             .map_err(|_| DenyReason::ModelMalformed)
     };
-    query.unwrap_or_default().split(['&', ';']).filter_map(move |pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        // A name that cannot be decoded is not `model` to anybody.
-        (decode(key).ok()? == name).then(|| decode(value))
+    query.unwrap_or_default().split('&').filter_map(move |pair| {
+        // Some readers end a pair at `;`, some do not. A name that cannot be decoded is `name` to nobody.
+        let named = |pair: &str| {
+            let key = decode(pair.split_once('=').map_or(pair, |(key, _)| key)).unwrap_or_default();
+            (key == name, name == "model" && is_look_alike(&key))
+        };
+        let split: Vec<_> = pair.split(';').map(named).collect();
+        let (exact, similar) = named(pair);
+        if similar
+            || split.iter().any(|(_, similar)| *similar)
+            || (split.len() > 1 && split.iter().any(|(exact, _)| *exact))
+        {
+            return Some(Err(DenyReason::ModelMalformed));
+        }
+        exact.then(|| decode(pair.split_once('=').map_or("", |(_, value)| value)))
     })
 }
 
@@ -122,6 +146,7 @@ pub struct BodyLimits {
 fn complete<'a>(body: &BodyView<'a>, limits: BodyLimits) -> Result<Option<(&'a [u8], Fidelity)>, DenyReason> {
     match *body {
         BodyView::Truncated => Err(DenyReason::BodyTruncated),
+        BodyView::Unseen => Err(DenyReason::BodyMissing),
         BodyView::NotSent | BodyView::Complete { bytes: [], .. } => Ok(None),
         BodyView::Complete { bytes, fidelity, announced: true } => Ok(Some((bytes, fidelity))),
         BodyView::Complete { bytes, fidelity, announced: false } => match limits.proxy_buffers {

@@ -9,6 +9,7 @@ use percent_encoding::percent_decode_str;
 
 use super::{Extractor, Found, Input, OptionalSource, Place, Source};
 use crate::core::deny::DenyReason;
+use crate::core::route::dialect::Dialect;
 
 /// The parameter.
 pub const NAME: &str = "key";
@@ -16,8 +17,11 @@ pub const NAME: &str = "key";
 pub(super) const SOURCE: Source = Source { name: "query key", read };
 
 fn read<'a>(extractor: &Extractor, input: &Input<'a>) -> Found<'a> {
+    let generates = [":generateContent", ":streamGenerateContent"].iter().any(|verb| input.path.ends_with(verb));
     match find(input) {
-        Ok(Some(token)) if extractor.reads(OptionalSource::QueryKey) => Found::Token(token, Place::QueryKey),
+        Ok(Some(token)) if generates && extractor.reads(OptionalSource::QueryKey) => {
+            Found::Token(token, Place::QueryKey)
+        }
         Ok(_) => Found::Absent,
         Err(_) => Found::Malformed,
     }
@@ -32,7 +36,7 @@ pub fn is_present(input: &Input<'_>) -> Result<bool, DenyReason> {
 }
 
 fn find<'a>(input: &Input<'a>) -> Result<Option<Cow<'a, str>>, DenyReason> {
-    let google = [":generateContent", ":streamGenerateContent"].iter().any(|verb| input.path.ends_with(verb));
+    let google = Dialect::of(input.path) == Dialect::Google;
     let (true, Some(query)) = (google, input.query) else {
         return Ok(None);
     };
@@ -53,5 +57,6 @@ fn find<'a>(input: &Input<'a>) -> Result<Option<Cow<'a, str>>, DenyReason> {
 }
 
 fn is_named(name: &str) -> bool {
-    percent_decode_str(name).eq(NAME.bytes())
+    let name: Vec<_> = percent_decode_str(name).map(|byte| byte.to_ascii_lowercase()).collect();
+    name.strip_suffix(b"[]").unwrap_or(&name) == NAME.as_bytes()
 }

@@ -13,6 +13,9 @@ pub mod rules;
 mod team;
 mod viewer;
 
+use std::cell::OnceCell;
+use std::fmt;
+
 use jiff::Timestamp;
 
 use crate::core::ask::Ask;
@@ -34,15 +37,54 @@ pub struct Facts<'a> {
     pub method: Method,
     /// The route, if the path is one of the catalogue.
     pub found: Option<&'a Match<'a>>,
-    /// What the request names, or why that cannot be told.
-    pub ask: &'a Result<Ask, DenyReason>,
+    /// What the request names. Read when the first rule asks, so that nobody whose key or route is refused
+    /// has a body scanned.
+    pub ask: &'a LazyAsk<'a>,
     /// What the configuration says about routes.
     pub rules: &'a RouteRules,
     /// The time of the decision.
     pub now: Timestamp,
 }
 
+/// What a request names, read at most once.
+pub struct LazyAsk<'a> {
+    read: Box<dyn Fn() -> Result<Ask, DenyReason> + Send + Sync + 'a>,
+    known: OnceCell<Result<Ask, DenyReason>>,
+}
+
+impl<'a> LazyAsk<'a> {
+    /// Reads when it is asked.
+    pub fn new(read: impl Fn() -> Result<Ask, DenyReason> + Send + Sync + 'a) -> Self {
+        Self { read: Box::new(read), known: OnceCell::new() }
+    }
+
+    /// What the request names.
+    ///
+    /// # Errors
+    /// Why that cannot be told.
+    pub fn get(&self) -> Result<&Ask, DenyReason> {
+        self.known.get_or_init(&self.read).as_ref().map_err(|reason| *reason)
+    }
+
+    /// What was read, if anybody asked.
+    #[must_use]
+    pub fn known(&self) -> Option<&Ask> {
+        self.known.get().and_then(|known| known.as_ref().ok())
+    }
+}
+
+impl fmt::Debug for LazyAsk<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LazyAsk").field(&self.known).finish()
+    }
+}
+
 impl Facts<'_> {
+    /// What the request names, or why that cannot be told.
+    fn ask(&self) -> Result<&Ask, DenyReason> {
+        self.ask.get()
+    }
+
     /// Whether the caller administers the proxy.
     fn is_proxy_admin(&self) -> bool {
         self.identity.role() == Some(Role::ProxyAdmin)
@@ -92,6 +134,18 @@ pub const CHECKS: &[Check] = &[
     Check { name: "user_models", run: model::granted_by_user },
     Check { name: "org_models", run: model::granted_by_organization },
 ];
+
+/// Asks the rules that hold for everybody, about a path that is open to everybody.
+///
+/// # Errors
+/// The first objection.
+pub fn judge_open(facts: &Facts<'_>) -> Result<(), DenyReason> {
+    route::offered(facts)?;
+    if facts.found.is_some() {
+        route::enabled(facts)?;
+    }
+    route::admin_only(facts)
+}
 
 /// Asks every rule in order.
 ///

@@ -7,15 +7,15 @@ use crate::core::route::catalogue::ModelRule;
 
 /// The request could be read in exactly one way.
 pub(super) fn readable(facts: &Facts<'_>) -> Result<(), DenyReason> {
-    facts.ask.as_ref().map(|_| ()).map_err(|reason| *reason)
+    facts.ask().map(|_| ())
 }
 
 /// A model is named where the route needs one. Where the upstream has a default, nobody with a list may
 /// leave the choice to it: LiteLLM skips the check then (A22, S-149).
 pub(super) fn named(facts: &Facts<'_>) -> Result<(), DenyReason> {
-    let ask = facts.ask.as_ref().map_err(|reason| *reason)?;
+    let ask = facts.ask()?;
     let named = ask.models().next().is_some();
-    let rule = facts.found.map_or(ModelRule::Never, |found| found.route.model);
+    let rule = facts.found.map_or(ModelRule::Opaque, |found| found.route.model);
     let needed = match rule {
         _ if !rule.applies(facts.method) => false,
         ModelRule::Body | ModelRule::Path | ModelRule::PathOnly | ModelRule::Query => true,
@@ -58,7 +58,7 @@ fn granted(facts: &Facts<'_>, list: Option<&ModelList>, reason: DenyReason) -> R
     let Some(list) = list else {
         return Ok(());
     };
-    let ask = facts.ask.as_ref().map_err(|reason| *reason)?;
+    let ask = facts.ask()?;
     if ask.models().all(|model| list.grants(model)) { Ok(()) } else { Err(reason) }
 }
 

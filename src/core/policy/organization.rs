@@ -24,7 +24,7 @@ pub(super) fn allowed(facts: &Facts<'_>) -> Result<(), DenyReason> {
 }
 
 fn administers_named(facts: &Facts<'_>, user: &User) -> Result<(), DenyReason> {
-    let ask = facts.ask.as_ref().map_err(|reason| *reason)?;
+    let ask = facts.ask()?;
     let id = ask.managed.organization_id.as_ref().map_err(|reason| *reason)?;
     let administers = id.as_deref().is_some_and(|id| administers(user, id));
     if administers { Ok(()) } else { Err(DenyReason::OrganizationNotAllowed) }
@@ -35,7 +35,7 @@ pub(super) fn administers_all(facts: &Facts<'_>) -> Result<bool, DenyReason> {
     let Some(user) = facts.identity.user().filter(|user| !user.memberships.is_empty()) else {
         return Ok(false);
     };
-    let ask = facts.ask.as_ref().map_err(|reason| *reason)?;
+    let ask = facts.ask()?;
     let named = ask.managed.organizations.as_ref().map_err(|reason| *reason)?;
     Ok(!named.is_empty() && named.iter().all(|id| administers(user, id)))
 }

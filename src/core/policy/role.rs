@@ -54,7 +54,7 @@ fn own_info(facts: &Facts<'_>) -> Result<(), DenyReason> {
     if facts.path != "/user/info" {
         return Ok(());
     }
-    let ask = facts.ask.as_ref().map_err(|reason| *reason)?;
+    let ask = facts.ask()?;
     match ask.managed.user_id.as_ref().map_err(|reason| *reason)? {
         Some(user) if facts.identity.user_id() != Some(user) => Err(DenyReason::AnotherUser),
         Some(_) | None => Ok(()),

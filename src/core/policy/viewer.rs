@@ -32,6 +32,6 @@ fn permits(facts: &Facts<'_>) -> Result<bool, DenyReason> {
 
 /// One's own e-mail address and password.
 fn only_profile(facts: &Facts<'_>) -> Result<bool, DenyReason> {
-    let ask = facts.ask.as_ref().map_err(|reason| *reason)?;
+    let ask = facts.ask()?;
     ask.managed.beyond_profile.map(|beyond| !beyond)
 }
