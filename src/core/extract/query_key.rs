@@ -1,6 +1,7 @@
 //! `?key=<key>` on Google's routes, as the Google AI Studio clients send it (LiteLLM EXT-7).
 //!
 //! On these routes the parameter is a credential whether it is read or not, so it is always removed.
+//! Elsewhere it is none: LiteLLM's `/key/info?key=` names the key it is about.
 //! The proxy removes it by its plain name: any other spelling of the name is malformed.
 
 use std::borrow::Cow;

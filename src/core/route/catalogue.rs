@@ -169,9 +169,9 @@ pub const CATALOGUE: &[Route] = &[
     llm("skills", GET_POST, Named, &["/v1/skills"]),
     llm("skill", GET_DELETE, Never, &["/v1/skills/{skill_id}"]),
 
-    llm("generate_content", POST, Path, &["/v1beta/models/{model:path}:generateContent", "/models/{model:path}:generateContent"]),
-    llm("stream_generate_content", POST, Path, &["/v1beta/models/{model:path}:streamGenerateContent", "/models/{model:path}:streamGenerateContent"]),
-    llm("count_tokens", POST, Path, &["/v1beta/models/{model:path}:countTokens", "/models/{model:path}:countTokens"]),
+    llm("generate_content", POST, Path, &["/v1beta/models/{model:path}:generateContent", "/v1/models/{model:path}:generateContent", "/models/{model:path}:generateContent"]),
+    llm("stream_generate_content", POST, Path, &["/v1beta/models/{model:path}:streamGenerateContent", "/v1/models/{model:path}:streamGenerateContent", "/models/{model:path}:streamGenerateContent"]),
+    llm("count_tokens", POST, Path, &["/v1beta/models/{model:path}:countTokens", "/v1/models/{model:path}:countTokens", "/models/{model:path}:countTokens"]),
     llm("interactions", POST, OptionalBody, &["/v1beta/interactions", "/interactions"]),
     llm("interaction", GET_DELETE, Never, &["/v1beta/interactions/{interaction_id}", "/interactions/{interaction_id}"]),
     llm("interaction_cancel", POST, Never, &["/v1beta/interactions/{interaction_id}/cancel", "/interactions/{interaction_id}/cancel"]),
