@@ -132,6 +132,12 @@ fn below_root<'a>(path: Cow<'a, str>, root: &str) -> Result<Cow<'a, str>, PathEr
     }
 }
 
+/// Whether a path is another one, or below it, on whole segments.
+#[must_use]
+pub fn is_below(path: &str, entry: &str) -> bool {
+    path.strip_prefix(entry).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

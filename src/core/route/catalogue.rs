@@ -25,8 +25,7 @@ impl Route {
     /// Whether the route is defined for a method.
     #[must_use]
     pub fn expects(&self, method: Method) -> bool {
-        let method = if method == Method::Head { Method::Get } else { method };
-        self.methods.has(method)
+        self.methods.expect(method)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Which error shape the caller's SDK understands.
 
+use crate::core::path::is_below;
+
 /// The API a client speaks, told from its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::Method;
 use super::groups::{Group, GroupNames, GroupSet};
-use super::pass_through::is_below;
+use crate::core::path::is_below;
 
 /// The routes a key may call. An empty list does not restrict.
 #[derive(Debug, Clone, Default)]

@@ -83,6 +83,17 @@ impl MethodSet {
         self.0 & 1 << method as u8 != 0
     }
 
+    /// Whether a request of this method may be made where the set is expected: HEAD is implied by GET.
+    #[must_use]
+    pub const fn expect(self, method: Method) -> bool {
+        match method {
+            Method::Head => self.has(Method::Get),
+            Method::Get | Method::Options | Method::Post | Method::Put | Method::Patch | Method::Delete => {
+                self.has(method)
+            }
+        }
+    }
+
     /// Whether the sets share a method.
     #[must_use]
     pub const fn intersects(self, other: Self) -> bool {

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use super::{Method, MethodSet};
 use crate::core::extract::pass_through::PassThroughCredential;
+use crate::core::path::is_below;
 
 /// One rule for the path and, where it has any, everything below it (W7).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +23,7 @@ impl PassThrough {
     /// Whether the rule is for a method. HEAD is implied by GET.
     #[must_use]
     pub fn expects(&self, method: Method) -> bool {
-        let method = if method == Method::Head { Method::Get } else { method };
-        self.methods.has(method)
+        self.methods.expect(method)
     }
 
     /// Whether only those with a grant may come in: LiteLLM's "auth-enforced".
@@ -69,11 +69,6 @@ impl PassThroughGrants {
     pub fn cover(&self, path: &str) -> bool {
         self.paths.iter().any(|entry| is_below(path, entry))
     }
-}
-
-/// Whether a path is another one, or below it, on whole segments.
-pub(super) fn is_below(path: &str, entry: &str) -> bool {
-    path.strip_prefix(entry).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]
