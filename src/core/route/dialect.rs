@@ -19,8 +19,7 @@ impl Dialect {
     #[must_use]
     pub fn of(target: &str) -> Self {
         let path = target.split(['?', '#']).next().unwrap_or_default();
-        let below =
-            |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let below = |prefix: &str| is_below(path, prefix);
         if below("/v1/messages") || below("/anthropic") {
             Self::Anthropic
         } else if below("/v1beta")
