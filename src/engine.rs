@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::authn::{Authenticator, Failure};
-use crate::core::ask::{self, Ask, BodyLimits};
+use crate::core::ask::rules::RequestRules;
+use crate::core::ask::{self, Ask, BodyLimits, Reading};
 use crate::core::decision::Decision;
 use crate::core::deny::DenyReason;
 use crate::core::extract::{Extractor, Input};
@@ -30,6 +31,8 @@ pub struct Snapshot {
     pub routes: RouteTable,
     /// What is said about it to everybody.
     pub rules: RouteRules,
+    /// What requests may carry.
+    pub request: RequestRules,
     /// What is known of the proxy's buffering.
     pub body_limits: BodyLimits,
     /// What the upstream sees.
@@ -57,6 +60,10 @@ pub struct Evidence {
     pub identity: Option<Identity>,
     /// The model the request was judged by.
     pub model: Option<String>,
+    /// For whom the caller asks.
+    pub end_user: Option<String>,
+    /// Tags of the request.
+    pub tags: Vec<String>,
 }
 
 /// Judges one request by one snapshot. `now` is read once, by the caller.
@@ -101,15 +108,32 @@ async fn journey(
     let identity = snapshot.authenticator.identify(&credential).await?;
     let identity = evidence.identity.insert(identity);
 
-    let read = |found| ask::read(view, target.query, method, found, snapshot.body_limits);
+    let reading = Reading {
+        limits: snapshot.body_limits,
+        rules: &snapshot.request,
+        wanted: policy::wanted(identity, &snapshot.request),
+    };
+    let read = |found| ask::read(view, target.query, method, found, &reading);
     let ask = found.as_ref().map_or(Ok(Ask::default()), read);
-    evidence.model = ask.as_ref().ok().and_then(|ask| ask.model.clone());
-    let facts =
-        Facts { identity, path: &target.path, method, found: found.as_ref(), ask: &ask, rules: &snapshot.rules, now };
+    if let Ok(ask) = &ask {
+        evidence.model.clone_from(&ask.model);
+        evidence.end_user.clone_from(&ask.end_user);
+        evidence.tags.clone_from(&ask.tags);
+    }
+    let facts = Facts {
+        identity,
+        path: &target.path,
+        method,
+        found: found.as_ref(),
+        ask: &ask,
+        rules: &snapshot.rules,
+        request: &snapshot.request,
+        now,
+    };
     policy::judge(&facts)?;
 
-    let model = evidence.model.as_deref();
-    Ok(Decision::Allow(Box::new(snapshot.headers.mutations(identity, model, &credential.places, &input)?)))
+    let asked = ask.as_ref().ok();
+    Ok(Decision::Allow(Box::new(snapshot.headers.mutations(identity, asked, &credential.places, &input)?)))
 }
 
 /// What anybody may do to a public path.
