@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::authn::{Authenticator, Failure};
-use crate::core::ask::{self, Ask, BodyLimits};
+use crate::core::ask::rules::RequestRules;
+use crate::core::ask::{self, Ask, BodyLimits, Reading};
 use crate::core::decision::Decision;
 use crate::core::deny::DenyReason;
 use crate::core::extract::{Extractor, Input};
@@ -31,6 +32,8 @@ pub struct Snapshot {
     pub routes: RouteTable,
     /// What is said about it to everybody.
     pub rules: RouteRules,
+    /// What requests may carry.
+    pub request: RequestRules,
     /// What is known of the proxy's buffering.
     pub body_limits: BodyLimits,
     /// What the upstream sees.
@@ -58,6 +61,10 @@ pub struct Evidence {
     pub identity: Option<Identity>,
     /// The model the request was judged by.
     pub model: Option<String>,
+    /// For whom the caller asks.
+    pub end_user: Option<String>,
+    /// Tags of the request.
+    pub tags: Vec<String>,
 }
 
 /// Judges one request by one snapshot. `now` is read once, by the caller.
@@ -105,15 +112,15 @@ async fn journey(
     let identity = snapshot.authenticator.identify(&credential).await?;
     let identity = evidence.identity.insert(identity);
 
-    let ask = LazyAsk::new(|| read(snapshot, view, &target, method, found.as_ref()));
-    let facts =
-        Facts { identity, path: &target.path, method, found: found.as_ref(), ask: &ask, rules: &snapshot.rules, now };
-    let judged = policy::judge(&facts);
-    evidence.model = ask.known().and_then(|ask| ask.model.clone());
+    let ask = LazyAsk::new(|| read(snapshot, view, identity, &target, method, found.as_ref()));
+    let judged = policy::judge(&facts(snapshot, identity, &target.path, method, found.as_ref(), &ask, now));
+    if let Some(ask) = ask.known() {
+        evidence.model.clone_from(&ask.model);
+        evidence.end_user.clone_from(&ask.end_user);
+        evidence.tags.clone_from(&ask.tags);
+    }
     judged?;
-
-    let model = evidence.model.as_deref();
-    Ok(allow(snapshot.headers.mutations(identity, model, &credential.places, &input)?))
+    Ok(allow(snapshot.headers.mutations(identity, ask.known(), &credential.places, &input)?))
 }
 
 fn allow(mutations: Mutations) -> Decision {
@@ -165,13 +172,11 @@ pub fn explain(
         let mutations = open(snapshot, &input, method, Some(found), now);
         return Ok(Explanation { route: found.route.id, ask: Ok(Ask::default()), checks: Vec::new(), mutations });
     }
-    let ask = LazyAsk::new(|| read(snapshot, view, &target, method, found.as_ref()));
-    let facts =
-        Facts { identity, path: &target.path, method, found: found.as_ref(), ask: &ask, rules: &snapshot.rules, now };
+    let ask = LazyAsk::new(|| read(snapshot, view, identity, &target, method, found.as_ref()));
+    let facts = facts(snapshot, identity, &target.path, method, found.as_ref(), &ask, now);
     let checks = CHECKS.iter().map(|check| (check.name, (check.run)(&facts))).collect();
+    let mutations = snapshot.headers.mutations(identity, ask.known(), &[], &input);
     let ask = ask.get().cloned();
-    let model = ask.as_ref().ok().and_then(|ask| ask.model.as_deref());
-    let mutations = snapshot.headers.mutations(identity, model, &[], &input);
     Ok(Explanation { route: found.as_ref().map_or("unknown", |found| found.route.id), checks, mutations, ask })
 }
 
@@ -192,15 +197,32 @@ fn check_upgrade(view: &RequestView<'_>, method: Method, found: Option<&Match<'_
     if websocket && realtime && plain && method == Method::Get { Ok(()) } else { Err(DenyReason::UpgradeNotAllowed) }
 }
 
+fn facts<'a>(
+    snapshot: &'a Snapshot,
+    identity: &'a Identity,
+    path: &'a str,
+    method: Method,
+    found: Option<&'a Match<'a>>,
+    ask: &'a LazyAsk<'a>,
+    now: Timestamp,
+) -> Facts<'a> {
+    Facts { identity, path, method, found, ask, rules: &snapshot.rules, request: &snapshot.request, now }
+}
+
 fn read(
     snapshot: &Snapshot,
     view: &RequestView<'_>,
+    identity: &Identity,
     target: &Target<'_>,
     method: Method,
     found: Option<&Match<'_>>,
 ) -> Result<Ask, DenyReason> {
-    let read = |found| ask::read(view, target.query, method, found, snapshot.body_limits);
-    found.map_or(Ok(Ask::default()), read)
+    let reading = Reading {
+        limits: snapshot.body_limits,
+        rules: &snapshot.request,
+        wanted: policy::wanted(identity, &snapshot.request),
+    };
+    found.map_or(Ok(Ask::default()), |found| ask::read(view, target.query, method, found, &reading))
 }
 
 /// What anybody may do to a public path.
@@ -229,6 +251,6 @@ fn open(
     now: Timestamp,
 ) -> Result<Mutations, DenyReason> {
     let (identity, ask) = (&Identity::Anonymous, &LazyAsk::new(|| Ok(Ask::default())));
-    policy::judge_open(&Facts { identity, path: input.path, method, found, ask, rules: &snapshot.rules, now })?;
+    policy::judge_open(&facts(snapshot, identity, input.path, method, found, ask, now))?;
     snapshot.headers.mutations(identity, None, &[], input)
 }

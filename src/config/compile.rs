@@ -10,7 +10,7 @@ use super::raw::{
     RawConfig, RawCredentials, RawEnvoy, RawHeaders, RawKeyFile, RawKeys, RawLimits, RawListen, RawSource,
     RawUpstreamCredential,
 };
-use super::{keys, routes, secret};
+use super::{keys, request, routes, secret};
 use crate::authn::{Authenticator, MasterKey};
 use crate::core::ask::BodyLimits;
 use crate::core::extract::{CREDENTIAL_HEADERS, Extractor, OptionalSource};
@@ -58,6 +58,7 @@ pub(super) fn configuration(
     let headers = headers(&raw.headers, &mut section);
     // Names are known even where a group is not sound, so that a key file is not blamed for it.
     let names = GroupNames::new(raw.routes.groups.keys().cloned().collect());
+    let request = request::compile(raw.request, &mut section);
     let routes = routes::compile(raw.routes, &raw.litellm_compat, &mut section);
     let authenticator = authenticator(raw.master_key.as_deref(), raw.keys.as_ref(), &names, &mut section);
     let version = section.reader.version();
@@ -66,7 +67,8 @@ pub(super) fn configuration(
     let (routes, rules) = routes?;
     let configured = extractor.custom_header.iter().chain(routes.credential_headers()).cloned();
     let headers = headers?.with_credential_headers(configured);
-    let snapshot = Snapshot { version, authenticator: authenticator?, extractor, routes, rules, body_limits, headers };
+    let (authenticator, request) = (authenticator?, request?);
+    let snapshot = Snapshot { version, authenticator, extractor, routes, rules, request, body_limits, headers };
     let snapshot = Arc::new(snapshot);
     Some(Configuration { snapshot, settings: Settings { listen: raw.listen, log: raw.log, limits: raw.limits } })
 }

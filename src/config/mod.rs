@@ -6,6 +6,7 @@ pub mod live;
 pub mod load;
 pub mod problem;
 pub mod raw;
+mod request;
 mod routes;
 pub mod schema;
 pub mod secret;

@@ -2,6 +2,7 @@
 //!
 //! Doc comments here become the descriptions of `docs/config.schema.json` and `docs/keys.schema.json`.
 
+mod request;
 mod routes;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use request::{RawFallbacks, RawRequest};
 pub use routes::{RawAuthParser, RawCompat, RawMethod, RawPassThrough, RawPassThroughHeaders, RawRoutes};
 
 /// Tollgate's configuration.
@@ -33,6 +35,9 @@ pub struct RawConfig {
     /// Which routes there are.
     #[serde(default)]
     pub routes: RawRoutes,
+    /// What requests may carry.
+    #[serde(default)]
+    pub request: RawRequest,
     /// LiteLLM's own behaviour where ours is stricter, one switch for each difference.
     #[serde(default)]
     pub litellm_compat: RawCompat,

@@ -64,6 +64,8 @@ pub enum DenyReason {
     BodyTruncated,
     /// The body is not one unambiguous JSON object, or it is encoded.
     BodyMalformed,
+    /// The body is larger than the deployment allows.
+    RequestTooLarge,
     /// The route needs a model and none is named.
     ModelMissing,
     /// The model's name is of the wrong type, too long, or holds control characters.
@@ -78,6 +80,16 @@ pub enum DenyReason {
     UserModelDenied,
     /// The organisation's `models` do not cover the model.
     OrganizationModelDenied,
+    /// The models to fall back to can be read in two ways, or are addresses.
+    FallbackMalformed,
+    /// A parameter steers the upstream: its address, credentials, prices, observers, or identity.
+    ParameterNotAllowed,
+    /// The deployment refuses tags from callers.
+    ClientTagsNotAllowed,
+    /// The deployment wants every request to name its end user.
+    UserMissing,
+    /// A member that must be there is not.
+    ParameterMissing,
 }
 
 /// How a reason goes out.
@@ -95,7 +107,7 @@ pub struct Refusal {
 
 impl DenyReason {
     /// Every reason, for the guards that want all of them covered.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 42] = [
         Self::PathMalformed,
         Self::MethodNotAllowed,
         Self::UpgradeNotAllowed,
@@ -125,6 +137,7 @@ impl DenyReason {
         Self::BodyLengthMissing,
         Self::BodyTruncated,
         Self::BodyMalformed,
+        Self::RequestTooLarge,
         Self::ModelMissing,
         Self::ModelMalformed,
         Self::ModelAmbiguous,
@@ -132,6 +145,11 @@ impl DenyReason {
         Self::TeamModelDenied,
         Self::UserModelDenied,
         Self::OrganizationModelDenied,
+        Self::FallbackMalformed,
+        Self::ParameterNotAllowed,
+        Self::ClientTagsNotAllowed,
+        Self::UserMissing,
+        Self::ParameterMissing,
     ];
 
     /// The row of this reason. 401 is "who are you", 403 "you may not", 400, 405 and 413 "not like this".
@@ -168,6 +186,7 @@ impl DenyReason {
             Self::BodyLengthMissing => ("body_length_missing", 411, "invalid_request_error", "the request body needs a content-length"),
             Self::BodyTruncated => ("body_truncated", 413, "invalid_request_error", "the request body is too large to be checked"),
             Self::BodyMalformed => ("body_malformed", 400, "invalid_request_error", "the request body is not one unambiguous JSON object; send it uncompressed, as `application/json`"),
+            Self::RequestTooLarge => ("request_too_large", 413, "bad_request_error", "the request body is larger than this deployment allows"),
             Self::ModelMissing => ("model_missing", 400, "invalid_request_error", "the request names no model"),
             Self::ModelMalformed => ("model_malformed", 400, "invalid_request_error", "the model name is not a valid text"),
             Self::ModelAmbiguous => ("model_ambiguous", 400, "invalid_request_error", "the request names different models in different places"),
@@ -175,6 +194,11 @@ impl DenyReason {
             Self::TeamModelDenied => ("team_model_denied", 403, "team_model_access_denied", "the team of the API key may not use this model"),
             Self::UserModelDenied => ("user_model_denied", 403, "user_model_access_denied", "the owner of the API key may not use this model"),
             Self::OrganizationModelDenied => ("org_model_denied", 403, "org_model_access_denied", "the organization of the API key may not use this model"),
+            Self::FallbackMalformed => ("fallback_malformed", 400, "invalid_request_error", "the fallbacks of the request are not lists of model names"),
+            Self::ParameterNotAllowed => ("parameter_not_allowed", 400, "bad_request_error", "the request carries a parameter that callers may not set"),
+            Self::ClientTagsNotAllowed => ("client_tags_not_allowed", 400, "bad_request_error", "this deployment does not take tags from callers"),
+            Self::UserMissing => ("user_missing", 400, "bad_request_error", "the request names no `user`, which this deployment requires"),
+            Self::ParameterMissing => ("parameter_missing", 400, "bad_request_error", "the request lacks a parameter that is required of this API key"),
         };
         Refusal { label, status, kind, message }
     }

@@ -85,6 +85,15 @@ impl HeaderValue {
         (text.len() <= MAX_VALUE).then_some(Self { text, sensitive: false })
     }
 
+    /// A list: each element encoded as by [`Self::encode`], joined with commas. `None` when it is empty
+    /// or too long: a list cut short would say less than was asked.
+    #[must_use]
+    pub fn list(elements: &[String]) -> Option<Self> {
+        let encoded: Option<Vec<_>> = elements.iter().map(|element| Self::encode(element)).collect();
+        let text = encoded?.iter().map(Self::as_str).collect::<Vec<_>>().join(",");
+        (!text.is_empty() && text.len() <= MAX_VALUE).then_some(Self { text, sensitive: false })
+    }
+
     /// A credential for the upstream: `scheme`, a space and the secret, or the bare secret. `None`
     /// when it holds a byte that no credential has.
     #[must_use]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::core::ask::Ask;
 use crate::core::deny::DenyReason;
 use crate::core::extract::websocket_protocol::{self, Remainder};
 use crate::core::extract::{CREDENTIAL_HEADERS, Input, Place, query_key};
@@ -9,7 +10,7 @@ use crate::core::header::{HeaderName, HeaderValue, fold};
 use crate::core::identity::Identity;
 
 /// The identity headers, without their prefix (LiteLLM ID-4).
-pub const IDENTITY_HEADERS: [&str; 11] = [
+pub const IDENTITY_HEADERS: [&str; 13] = [
     "method",
     "key-hash",
     "key-alias",
@@ -21,6 +22,8 @@ pub const IDENTITY_HEADERS: [&str; 11] = [
     "org-id",
     "org-alias",
     "model",
+    "end-user-id",
+    "tags",
 ];
 
 /// Headers about the proxy's own work that only the proxy may say (S-028, S-047, S-054).
@@ -109,7 +112,7 @@ impl HeaderPolicy {
 
     /// The changes for a request of this caller.
     ///
-    /// `accepted` are the places of the credential that was accepted; `model` is the one model the
+    /// `accepted` are the places of the credential that was accepted; `asked` is what the
     /// request was judged by.
     ///
     /// # Errors
@@ -118,11 +121,11 @@ impl HeaderPolicy {
     pub fn mutations(
         &self,
         identity: &Identity,
-        model: Option<&str>,
+        asked: Option<&Ask>,
         accepted: &[Place],
         input: &Input<'_>,
     ) -> Result<Mutations, DenyReason> {
-        let mut set = self.identity_headers(identity, model);
+        let mut set = self.identity_headers(identity, asked);
         set.extend(self.upstream_credential.clone());
         let keeps = |place: &Place| self.keep_credential && accepted.contains(place);
         let kept = |name: &str| HeaderName::new(name.to_owned()).is_some_and(|name| keeps(&Place::Header(name)));
@@ -160,7 +163,7 @@ impl HeaderPolicy {
             || PROXY_HEADERS.contains(&folded.as_str())
     }
 
-    fn identity_headers(&self, identity: &Identity, model: Option<&str>) -> BTreeMap<HeaderName, HeaderValue> {
+    fn identity_headers(&self, identity: &Identity, asked: Option<&Ask>) -> BTreeMap<HeaderName, HeaderValue> {
         let key_hash = identity.key_hash();
         let user = identity.user();
         let team = identity.team();
@@ -176,13 +179,14 @@ impl HeaderPolicy {
             ("team-alias", team.and_then(|team| team.alias.as_deref())),
             ("org-id", organization.map(|organization| organization.id.as_str())),
             ("org-alias", organization.and_then(|organization| organization.alias.as_deref())),
-            ("model", model),
+            ("model", asked.and_then(|ask| ask.model.as_deref())),
+            ("end-user-id", asked.and_then(|ask| ask.end_user.as_deref())),
         ];
-        values
-            .into_iter()
-            .filter_map(|(suffix, value)| {
-                Some((HeaderName::new(format!("{}{suffix}", self.prefix))?, HeaderValue::encode(value?)?))
-            })
+        let tags = asked.and_then(|ask| HeaderValue::list(&ask.tags));
+        let encoded = values.into_iter().map(|(suffix, value)| (suffix, value.and_then(HeaderValue::encode)));
+        encoded
+            .chain([("tags", tags)])
+            .filter_map(|(suffix, value)| Some((HeaderName::new(format!("{}{suffix}", self.prefix))?, value?)))
             .collect()
     }
 }

@@ -22,12 +22,14 @@ pub(super) fn of(verdict: &Verdict, version: &str, request_id: &str) -> Struct {
         ("route", text(Some(evidence.route))),
         ("id", text(Some(request_id))),
         ("models", list(models.models())),
+        ("tags", list(evidence.tags.iter().map(String::as_str))),
     ]);
     let mut fields = vec![
         ("decision", text(Some(decision))),
         ("reason", text(Some(reason))),
         ("config_version", text(Some(version))),
         ("request", request),
+        ("end_user", object([("id", text(evidence.end_user.as_deref()))])),
     ];
     if let Some(identity) = &evidence.identity {
         let key_hash = identity.key_hash();

@@ -133,6 +133,10 @@ fn requests() -> Vec<(String, Asked)> {
         asked("GET /v1/realtime?model=big", get("/v1/realtime?model=big")),
         asked(
             "POST /v1/audio/transcriptions, a form",
+            post("/v1/audio/transcriptions", FORM).header("content-type", "multipart/form-data; boundary=x"),
+        ),
+        asked(
+            "POST /v1/audio/transcriptions, not a form",
             post("/v1/audio/transcriptions", "--x").header("content-type", "multipart/form-data; boundary=x"),
         ),
         asked("GET /mystery", get("/mystery")),
@@ -143,10 +147,33 @@ fn requests() -> Vec<(String, Asked)> {
     ]
 }
 
+/// Requests that name more than a model.
+fn more_requests() -> Vec<(String, Asked)> {
+    let asked = |title: &str, asked: Asked| (title.to_owned(), asked);
+    let chat = |body: &str| (format!("POST /v1/chat/completions {body}"), post("/v1/chat/completions", body));
+    vec![
+        chat(r#"{"model":"mini","fallbacks":["big"]}"#),
+        chat(r#"{"model":"mini","fallbacks":[{"mini":["big"],"model":"mini"}]}"#),
+        chat(r#"{"model":"mini","metadata":{"api_base":"http://evil"}}"#),
+        chat(r#"{"model":"mini","extra_body":{"model":"big"}}"#),
+        asked("POST /v1/files, target big", post("/v1/files", r#"{"target_model_names":"mini,big"}"#)),
+        asked(
+            "POST /v1/files, a large form",
+            Asked { method: "POST", ..get("/v1/files") }
+                .header("x-envoy-auth-partial-body", "true")
+                .header("content-type", "multipart/form-data; boundary=B"),
+        ),
+        asked(
+            "POST /v1/realtime/client_secrets, session big",
+            post("/v1/realtime/client_secrets", r#"{"session":{"model":"big"}}"#),
+        ),
+    ]
+}
+
 /// The page is long where callers agree, so callers with one outcome share a line.
 async fn page(client: &Client) -> String {
     let mut page = String::new();
-    for (title, asked) in requests() {
+    for (title, asked) in requests().into_iter().chain(more_requests()) {
         writeln!(page, "{title}").unwrap();
         let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
         for (name, present) in CALLERS {
@@ -175,12 +202,39 @@ async fn whole_page() -> String {
     let everything = page(&running.client().await).await;
     files.write("tollgate.yaml", &config("").replace("routes: {", CLOSED));
     let running = Running::start(&files.config()).await;
-    format!("{everything}{}", closed(&running.client().await).await)
+    let closed = closed(&running.client().await).await;
+    files.write("tollgate.yaml", &config(STRICT));
+    let running = Running::start(&files.config()).await;
+    format!("{everything}{closed}{}", strict(&running.client().await).await)
 }
+
+const FORM: &str = "--x\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nbig\r\n--x--\r\n";
 
 const ROUTES: &str = "routes: { admin_only: [/spend/keys], \
      pass_through: [{ path: /bria, include_subpath: true }, { path: /open, auth: false, methods: [GET] }], ";
 const CLOSED: &str = "routes: { disable_llm_api: true, allowed: [llm_api_routes, /key/info], ";
+
+const STRICT: &str = "request: { max_bytes: 90, fallbacks: refuse, reject_client_tags: true, require_user: true, enforced_params: [messages] }\n";
+
+/// A deployment that takes little.
+async fn strict(client: &Client) -> String {
+    let mut page = String::from("\nwhere `request` is strict\n");
+    for body in [
+        r#"{"model":"mini","user":"u","messages":[]}"#,
+        r#"{"model":"mini","user":"u"}"#,
+        r#"{"model":"mini"}"#,
+        r#"{"model":"mini","user":"u","tags":["t"]}"#,
+        r#"{"model":"mini","user":"u","fallbacks":["mini"]}"#,
+        r#"{"model":"mini","user":"u","padding":"012345678901234567890123456789012345678901234567890123456789"}"#,
+    ] {
+        for key in [MASTER_KEY, "sk-open"] {
+            let who = if key == MASTER_KEY { "master" } else { "open" };
+            let outcome = client.outcome(post("/v1/chat/completions", body).key(key).raw()).await.summary();
+            writeln!(page, "  {body:<54.52} {who:<8} {outcome}").unwrap();
+        }
+    }
+    page
+}
 
 /// A deployment that offers few routes, and of those no inference.
 async fn closed(client: &Client) -> String {
@@ -236,13 +290,26 @@ fn the_page_shows_every_check() {
         ("team_blocked", &[TeamBlocked]),
         (
             "request_readable",
-            &[BodyMissing, BodyLengthMissing, BodyTruncated, BodyMalformed, ModelMalformed, ModelAmbiguous],
+            &[
+                BodyMissing,
+                BodyLengthMissing,
+                BodyTruncated,
+                BodyMalformed,
+                ModelMalformed,
+                ModelAmbiguous,
+                FallbackMalformed,
+                RequestTooLarge,
+            ],
         ),
+        ("parameters", &[ParameterNotAllowed]),
+        ("client_tags", &[ClientTagsNotAllowed]),
+        ("user_named", &[UserMissing]),
         ("model_named", &[ModelMissing]),
         ("key_models", &[KeyModelDenied]),
         ("team_models", &[TeamModelDenied]),
         ("user_models", &[UserModelDenied]),
         ("org_models", &[OrganizationModelDenied]),
+        ("enforced_params", &[ParameterMissing]),
     ];
     let known: Vec<_> = reasons.iter().map(|(name, _)| *name).collect();
     assert_eq!(CHECKS.iter().map(|check| check.name).collect::<Vec<_>>(), known, "the order is part of the policy");

@@ -63,14 +63,16 @@ async fn metadata_of(asked: Asked) -> Value {
 
 #[tokio::test]
 async fn an_allowed_request_carries_the_identity() {
-    let metadata = metadata_of(post("/v1/chat/completions", r#"{"model":"gpt-4o"}"#).key("sk-ada")).await;
+    let body = r#"{"model":"gpt-4o","user":"customer-7","metadata":{"tags":["a,b","c"]}}"#;
+    let metadata = metadata_of(post("/v1/chat/completions", body).key("sk-ada")).await;
     let expected = json!({
         "decision": "allow", "reason": "ok", "config_version": "v", "method": "virtual_key",
         "key": {"hash": hash("sk-ada"), "alias": "laptop", "expires_at": "2099-01-01T00:00:00Z"},
         "user": {"id": "ada", "email": "ada@example.com", "role": "internal_user"},
         "team": {"id": "red", "alias": "Red"},
         "org": {"id": "acme", "alias": "Acme"},
-        "request": {"route": "chat_completions", "id": "req-1", "models": ["gpt-4o"]},
+        "request": {"route": "chat_completions", "id": "req-1", "models": ["gpt-4o"], "tags": ["a,b", "c"]},
+        "end_user": {"id": "customer-7"},
     });
     assert_eq!(metadata, expected);
     assert_eq!(through_the_proto(&metadata), expected);

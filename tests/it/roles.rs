@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use expect_test::expect_file;
 use jiff::Timestamp;
+use tollgate::core::ask::rules::RequestRules;
 use tollgate::core::ask::{Ask, Managed};
 use tollgate::core::credential::KeyHash;
 use tollgate::core::deny::DenyReason;
@@ -86,12 +87,20 @@ fn cell(table: &RouteTable, identity: &Identity, path: &str, method: Method) -> 
     let named = || Ok(Some("org-1".to_owned()));
     let managed =
         Managed { organization_id: named(), organizations: Ok(vec!["org-1".to_owned()]), ..Managed::default() };
-    let ask = Ask { model: Some("m".to_owned()), opaque: false, managed };
+    let ask = Ask { model: Some("m".to_owned()), managed, ..Ask::default() };
     let ask = LazyAsk::new(|| Ok(ask.clone()));
     let (found, rules) = (table.find(path), RouteRules::default());
     let now = Timestamp::UNIX_EPOCH;
-    let verdict =
-        policy::judge(&Facts { identity, path, method, found: found.as_ref(), ask: &ask, rules: &rules, now });
+    let verdict = policy::judge(&Facts {
+        identity,
+        path,
+        method,
+        found: found.as_ref(),
+        ask: &ask,
+        rules: &rules,
+        request: &RequestRules::default(),
+        now,
+    });
     let Err(reason) = verdict else {
         return "+";
     };

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use expect_test::expect_file;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use tollgate::core::ask::{self, Ask, BodyLimits};
+use tollgate::core::ask::rules::RequestRules;
+use tollgate::core::ask::{self, Ask, BodyLimits, Reading};
 use tollgate::core::credential::KeyHash;
 use tollgate::core::deny::DenyReason;
 use tollgate::core::extract::pass_through::PassThroughCredential;
@@ -381,7 +382,9 @@ fn judge(vector: &Vector, table: &RouteTable, path: &str, found: Option<&Match<'
         headers: HeaderView::new(Vec::new(), Fidelity::Exact),
         body: BodyView::Complete { bytes: body.as_bytes(), fidelity: Fidelity::Exact, announced: true },
     };
-    let read = |found| ask::read(&view, vector.text("query"), method, found, BodyLimits::default());
+    let request = RequestRules::default();
+    let reading = Reading { limits: BodyLimits::default(), rules: &request, wanted: Vec::new() };
+    let read = |found| ask::read(&view, vector.text("query"), method, found, &reading);
     let mut ask = found.map_or(Ok(Ask::default()), read);
     if ask.as_ref().is_err_and(|reason| *reason == DenyReason::BodyMissing) {
         ask = Ok(Ask::default());
@@ -393,6 +396,7 @@ fn judge(vector: &Vector, table: &RouteTable, path: &str, found: Option<&Match<'
         found,
         ask: &LazyAsk::new(|| ask.clone()),
         rules: &rules,
+        request: &request,
         now: Timestamp::UNIX_EPOCH,
     };
     let wanted = checks(&vector.function);

@@ -1,7 +1,9 @@
 //! What a request of administration names: organisations, a user, members of a profile.
 
-use super::body::{self, Texts};
-use super::{BodyLimits, query_values};
+use super::body;
+use super::facts::Texts;
+use super::place::Slot;
+use super::{Reading, query_values};
 use crate::core::deny::DenyReason;
 use crate::core::request::RequestView;
 
@@ -26,19 +28,21 @@ impl Default for Managed {
 }
 
 impl Managed {
-    pub(super) fn read(view: &RequestView<'_>, query: Option<&str>, limits: BodyLimits) -> Self {
-        let body = body::read(view, false, limits);
-        let organization_id = body.as_ref().map_err(|reason| *reason).and_then(|facts| match &facts.organization_id {
-            None => single(query, "organization_id"),
-            Some(Texts::Null) => Ok(None),
-            Some(Texts::One(id)) => Ok(Some(id.clone()).filter(|id| !id.is_empty())),
-            Some(Texts::Many(_) | Texts::Other) => Err(DenyReason::BodyMalformed),
-        });
-        let listed = body.as_ref().map_err(|reason| *reason).and_then(|facts| match &facts.organizations {
+    pub(super) fn read(view: &RequestView<'_>, query: Option<&str>, reading: &Reading<'_>) -> Self {
+        let body = body::read(view, reading, false);
+        let body = body.unread.map_or(Ok(body.facts), Err);
+        let organization_id =
+            body.as_ref().map_err(|reason| *reason).and_then(|facts| match facts.value(Slot::OrganizationId) {
+                None => single(query, "organization_id"),
+                Some(Texts::Null) => Ok(None),
+                Some(Texts::One(id)) => Ok(Some(id.clone()).filter(|id| !id.is_empty())),
+                Some(Texts::Many(_) | Texts::Number(_) | Texts::Other) => Err(DenyReason::BodyMalformed),
+            });
+        let listed = body.as_ref().map_err(|reason| *reason).and_then(|facts| match facts.value(Slot::Organizations) {
             Some(Texts::Many(ids)) => Ok(ids.clone()),
             Some(Texts::Other) => Err(DenyReason::BodyMalformed),
             // LiteLLM reads a list only.
-            None | Some(Texts::Null | Texts::One(_)) => Ok(Vec::new()),
+            None | Some(Texts::Null | Texts::One(_) | Texts::Number(_)) => Ok(Vec::new()),
         });
         let organizations = organization_id.clone().and_then(|id| Ok(id.into_iter().chain(listed?).collect()));
         let beyond = query_names(query).any(|name| !matches!(name.as_str(), "user_email" | "password"));
@@ -70,17 +74,17 @@ fn query_names(query: Option<&str>) -> impl Iterator<Item = String> + '_ {
 
 #[cfg(test)]
 mod tests {
+    use super::super::BodyLimits;
+    use super::super::rules::RequestRules;
     use super::*;
     use crate::core::request::{BodyView, Fidelity, HeaderView};
 
     fn read(query: &str, body: &str) -> Managed {
         let headers = HeaderView::new(Vec::new(), Fidelity::Exact);
         let body = BodyView::Complete { bytes: body.as_bytes(), fidelity: Fidelity::Exact, announced: true };
-        Managed::read(
-            &RequestView { id: "", method: "POST", target: "", headers, body },
-            Some(query),
-            BodyLimits::default(),
-        )
+        let rules = RequestRules::default();
+        let reading = Reading { limits: BodyLimits::default(), rules: &rules, wanted: Vec::new() };
+        Managed::read(&RequestView { id: "", method: "POST", target: "", headers, body }, Some(query), &reading)
     }
 
     #[test]

@@ -1,7 +1,15 @@
 //! What does the request name? Every source the upstream may use; two that disagree are refused (SEC-1).
 
+mod banned;
 mod body;
+mod end_user;
+mod facts;
+mod form;
 mod managed;
+mod place;
+pub mod rules;
+mod scan;
+mod sources;
 
 use percent_encoding::percent_decode_str;
 
@@ -9,6 +17,10 @@ use crate::core::deny::DenyReason;
 use crate::core::request::{BodyView, Fidelity, RequestView};
 use crate::core::route::catalogue::{Class, ModelRule};
 use crate::core::route::{Match, Method};
+use body::Body;
+use facts::Facts;
+use place::{Place, Slot};
+use rules::RequestRules;
 
 pub use managed::Managed;
 
@@ -17,12 +29,33 @@ pub const MAX_MODEL: usize = 256;
 
 /// What a request names.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a finding of its own")]
 pub struct Ask {
     /// The model as the upstream will read it, white space at the ends removed. It can be a list with
     /// commas, as LiteLLM understands it (SEC-36).
     pub model: Option<String>,
-    /// Whether there is a body that could name another model and cannot be read.
-    pub opaque: bool,
+    /// Models the upstream may use besides: the caller's fallbacks, and a session's transcription.
+    pub also: Vec<String>,
+    /// Whether the caller names models to fall back to.
+    pub names_fallbacks: bool,
+    /// Why part of the request is not known. Nobody with a list may send such a request.
+    pub unread: Option<DenyReason>,
+    /// Whether a member steers the upstream, or claims to be the proxy's word.
+    pub banned: bool,
+    /// For whom the caller asks. The caller's word: for accounts, never for access (S-176).
+    pub end_user: Option<String>,
+    /// Tags of the request, from every place (SEC-10).
+    pub tags: Vec<String>,
+    /// Whether the caller sends tags, be they none.
+    pub names_tags: bool,
+    /// Tools the model may call; an empty name is a tool whose name cannot be told.
+    pub tools: Vec<String>,
+    /// Vector stores.
+    pub vector_stores: Vec<String>,
+    /// Whether the caller changes which guardrails run.
+    pub touches_guardrails: bool,
+    /// Whether a member that must be there is not.
+    pub lacks_params: bool,
     /// What a request of administration names. A rule that needs it and cannot have it refuses.
     pub managed: Managed,
 }
@@ -32,51 +65,187 @@ impl Ask {
     pub fn models(&self) -> impl Iterator<Item = &str> {
         self.model.iter().flat_map(|model| model.split(',')).map(str::trim).filter(|model| !model.is_empty())
     }
+
+    /// Every model the upstream may use: all of them must be granted.
+    pub fn reachable(&self) -> impl Iterator<Item = &str> {
+        self.models().chain(self.also.iter().map(String::as_str))
+    }
+}
+
+/// How requests are read.
+#[derive(Debug, Clone)]
+pub struct Reading<'r> {
+    /// What is known of the proxy's buffering.
+    pub limits: BodyLimits,
+    /// What a request may carry.
+    pub rules: &'r RequestRules,
+    /// Members that must be there: `name` or `outer.inner`.
+    pub wanted: Vec<&'r str>,
 }
 
 /// Reads what the request names.
 ///
 /// # Errors
-/// A `Body*` or `Model*` reason when the request cannot be read in exactly one way.
+/// A `Body*`, `Model*` or `FallbackMalformed` reason when the request cannot be read in exactly one way.
 pub fn read(
     view: &RequestView<'_>,
     query: Option<&str>,
     method: Method,
     found: &Match<'_>,
-    limits: BodyLimits,
+    reading: &Reading<'_>,
 ) -> Result<Ask, DenyReason> {
+    check_size(view, reading.rules)?;
     if found.route.class == Class::Management {
-        return Ok(Ask { managed: Managed::read(view, query, limits), ..Ask::default() });
+        return Ok(Ask { managed: Managed::read(view, query, reading), ..Ask::default() });
     }
     let rule = found.route.model;
-    if !rule.applies(method) || matches!(rule, ModelRule::Form | ModelRule::Opaque) {
-        return Ok(Ask::default());
-    }
-    let mut model = Single::default();
-    model.add(found.param("model"))?;
-    for value in query_values(query, "model") {
-        let value = value?;
-        // An upgrade has no body: the upstream pastes the model into a URL or a JSON text (SEC-21).
-        let harmless = |c: char| c.is_ascii_alphanumeric() || "-._:/@".contains(c);
-        if rule == ModelRule::Query && !value.chars().all(harmless) {
-            return Err(DenyReason::ModelMalformed);
+    let reads_body = match rule {
+        // An upgrade has no body.
+        ModelRule::Query | ModelRule::PathOnly => false,
+        ModelRule::Named | ModelRule::Opaque => true,
+        ModelRule::Never | ModelRule::Body | ModelRule::OptionalBody | ModelRule::Path | ModelRule::Form => {
+            !method.is_safe()
         }
-        model.add(Some(&value))?;
+    };
+    let forms = !matches!(rule, ModelRule::Body | ModelRule::OptionalBody | ModelRule::Path);
+    let body = if reads_body { body::read(view, reading, forms) } else { Body::none(reading) };
+    let asked = query_facts(query, reading);
+    let mut unread = unread(rule, method, found.route.class, &body)?;
+    if let Some(reason) = asked.objection {
+        unread = tolerate(rule, found.route.class, false, reason)?;
     }
-    for value in view.headers.all("x-litellm-model") {
-        model.add(Some(std::str::from_utf8(value).map_err(|_| DenyReason::ModelMalformed)?))?;
-    }
-    let mut opaque = false;
-    if !matches!(rule, ModelRule::Query | ModelRule::PathOnly) {
-        match body::read(view, rule != ModelRule::Named, limits) {
-            Err(_) if rule == ModelRule::Named => opaque = true,
-            facts => model.add(facts?.model.as_deref())?,
+    let model = if rule.applies(method) && rule != ModelRule::Opaque {
+        match sources::model(view, query, found, &body.facts, &asked) {
+            Ok(model) => model,
+            Err(reason) => {
+                unread = tolerate(rule, found.route.class, false, reason)?;
+                None
+            }
         }
+    } else {
+        None
+    };
+    if sources::names_managed_id(found, &body.facts) {
+        // The model inside is not decoded, so nobody with a list may name such an object.
+        unread = unread.or(Some(DenyReason::ModelMissing));
     }
-    Ok(Ask { model: model.0, opaque, managed: Managed::default() })
+    Ok(assemble(view, found, reading, model, unread, body.facts, asked))
 }
 
-const ASCII_SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
+fn assemble(
+    view: &RequestView<'_>,
+    found: &Match<'_>,
+    reading: &Reading<'_>,
+    model: Option<String>,
+    unread: Option<DenyReason>,
+    mut body: Facts<'_>,
+    mut asked: Facts<'_>,
+) -> Ask {
+    let mut tags = end_user::header_tags(view);
+    let names_tags = !tags.is_empty() || body.names_tags;
+    tags.append(&mut body.tags);
+    let mut distinct = std::collections::HashSet::new();
+    tags.retain(|tag| !tag.is_empty() && distinct.insert(tag.clone()));
+    let mut vector_stores = std::mem::take(&mut body.vector_stores);
+    vector_stores.append(&mut asked.vector_stores);
+    vector_stores.extend(found.param("vector_store_id").map(str::to_owned));
+    let lacks_params = reading.wanted.iter().any(|name| body.lacks(name) && asked.lacks(name));
+    let tools = sources::tools(found, &body, &asked);
+    body.also.append(&mut asked.also);
+    Ask {
+        model,
+        also: std::mem::take(&mut body.also),
+        names_fallbacks: body.names_fallbacks || asked.names_fallbacks,
+        unread,
+        banned: body.banned || asked.banned,
+        end_user: end_user::find(view, reading.rules, &body),
+        tags,
+        names_tags,
+        tools,
+        vector_stores,
+        touches_guardrails: body.touches_guardrails || asked.touches_guardrails,
+        lacks_params,
+        managed: Managed::default(),
+    }
+}
+
+/// LiteLLM PRE-1, which its licence turns off and we do not (SEC-38).
+fn check_size(view: &RequestView<'_>, rules: &RequestRules) -> Result<(), DenyReason> {
+    let Some(limit) = rules.max_bytes else {
+        return Ok(());
+    };
+    let announced =
+        view.headers.all("content-length").filter_map(|value| std::str::from_utf8(value).ok()?.parse().ok());
+    let seen = match view.body {
+        BodyView::Complete { bytes, .. } => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+        BodyView::NotSent | BodyView::Unseen | BodyView::Truncated => 0,
+    };
+    if announced.chain([seen]).any(|length| length > limit) { Err(DenyReason::RequestTooLarge) } else { Ok(()) }
+}
+
+/// What is left unread of a body, where the route lets that pass.
+fn unread(rule: ModelRule, method: Method, class: Class, body: &Body<'_>) -> Result<Option<DenyReason>, DenyReason> {
+    let required = matches!(rule, ModelRule::Body | ModelRule::OptionalBody | ModelRule::Path) && rule.applies(method);
+    match body.unread {
+        Some(reason) => tolerate(rule, class, body.multipart, reason),
+        None if required && !body.sent => Err(DenyReason::BodyMissing),
+        None if rule == ModelRule::Form && rule.applies(method) && !body.sent => Ok(Some(DenyReason::BodyMissing)),
+        None => Ok(None),
+    }
+}
+
+/// A body may stay unread where the upstream is not LiteLLM, and a form where it is an upload that is
+/// larger than what the proxy buffers. Elsewhere it could hide what every caller is refused.
+fn tolerate(
+    rule: ModelRule,
+    class: Class,
+    multipart: bool,
+    reason: DenyReason,
+) -> Result<Option<DenyReason>, DenyReason> {
+    let foreign = rule == ModelRule::Opaque || matches!(class, Class::PassThrough | Class::Custom);
+    let cut = matches!(reason, DenyReason::BodyTruncated | DenyReason::BodyLengthMissing);
+    let upload = multipart && cut && matches!(rule, ModelRule::Form | ModelRule::Named | ModelRule::Never);
+    if foreign || upload { Ok(Some(reason)) } else { Err(reason) }
+}
+
+/// Parameters of the query fill in absent members of the body, as texts (BODY-3).
+fn query_facts<'r>(query: Option<&str>, reading: &'r Reading<'r>) -> Facts<'r> {
+    let mut facts = Facts::new(reading.rules, &reading.wanted, Fidelity::Exact);
+    for pair in query.unwrap_or_default().split(['&', ';']).filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let (Ok(name), Ok(value)) = (decode(name), decode(value)) else {
+            continue;
+        };
+        facts.member(Place::Top, &name);
+        let place = Place::Top.member(&name);
+        // The model's sources are compared one by one.
+        if place != Place::Value(Slot::Model) {
+            facts.text(place, &value);
+        }
+        facts.depth = 1;
+        facts.end_member(&name, !value.trim().is_empty());
+        facts.depth = 0;
+    }
+    facts
+}
+
+/// Every value of a query parameter, decoded once. `+` is a space, as every form decoder reads it.
+fn query_values<'a>(query: Option<&'a str>, name: &'a str) -> impl Iterator<Item = Result<String, DenyReason>> + 'a {
+    query.unwrap_or_default().split('&').filter_map(move |pair| {
+        // Some readers end a pair at `;`, some do not. A name that cannot be decoded is `name` to nobody.
+        let named = |pair: &str| {
+            let key = decode(pair.split_once('=').map_or(pair, |(key, _)| key)).unwrap_or_default();
+            (key == name, name == "model" && is_look_alike(&key))
+        };
+        let parts: Vec<_> = pair.split(';').map(named).collect();
+        let (exact, similar) = named(pair);
+        let hidden = parts.len() > 1 && parts.iter().any(|(exact, _)| *exact);
+        if similar || hidden || parts.iter().any(|(_, similar)| *similar) {
+            return Some(Err(DenyReason::ModelMalformed));
+        }
+        exact.then(|| decode(pair.split_once('=').map_or("", |(_, value)| value)))
+    })
+}
 
 /// Whether a name is `model` to a reader who does not mind case (Go's JSON), or stops at a NUL, and not
 /// to us.
@@ -86,53 +255,10 @@ fn is_look_alike(name: &str) -> bool {
     name != known && name.len() <= 4 * known.len() && plain.eq(known.chars())
 }
 
-/// The one value all sources agree on.
-#[derive(Default)]
-struct Single(Option<String>);
-
-impl Single {
-    fn add(&mut self, source: Option<&str>) -> Result<(), DenyReason> {
-        // ASCII white space alone: who trims more, and who less, differs from reader to reader.
-        let Some(text) = source.map(|text| text.trim_matches(ASCII_SPACE)).filter(|text| !text.is_empty()) else {
-            return Ok(());
-        };
-        if text.len() > MAX_MODEL || text.chars().any(char::is_control) {
-            return Err(DenyReason::ModelMalformed);
-        }
-        match &self.0 {
-            None => self.0 = Some(text.to_owned()),
-            Some(known) if known == text => {}
-            Some(_) => return Err(DenyReason::ModelAmbiguous),
-        }
-        Ok(())
-    }
-}
-
-/// Every value of a query parameter, decoded once. `+` is a space, as every form decoder reads it.
-fn query_values<'a>(query: Option<&'a str>, name: &'a str) -> impl Iterator<Item = Result<String, DenyReason>> + 'a {
-    let decode = |text: &str| {
-        let text = text.replace('+', " ");
-        percent_decode_str(&text)
-            .decode_utf8()
-            .map(std::borrow::Cow::into_owned)
-            .map_err(|_| DenyReason::ModelMalformed)
-    };
-    query.unwrap_or_default().split('&').filter_map(move |pair| {
-        // Some readers end a pair at `;`, some do not. A name that cannot be decoded is `name` to nobody.
-        let named = |pair: &str| {
-            let key = decode(pair.split_once('=').map_or(pair, |(key, _)| key)).unwrap_or_default();
-            (key == name, name == "model" && is_look_alike(&key))
-        };
-        let split: Vec<_> = pair.split(';').map(named).collect();
-        let (exact, similar) = named(pair);
-        if similar
-            || split.iter().any(|(_, similar)| *similar)
-            || (split.len() > 1 && split.iter().any(|(exact, _)| *exact))
-        {
-            return Some(Err(DenyReason::ModelMalformed));
-        }
-        exact.then(|| decode(pair.split_once('=').map_or("", |(_, value)| value)))
-    })
+fn decode(text: &str) -> Result<String, DenyReason> {
+    let text = text.replace('+', " ");
+    let decoded = percent_decode_str(&text).decode_utf8().map_err(|_| DenyReason::ModelMalformed)?;
+    Ok(decoded.into_owned())
 }
 
 /// What is known of the proxy's buffering.

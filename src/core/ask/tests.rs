@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::core::header::HeaderName;
 use crate::core::request::{Fidelity, HeaderView};
 use crate::core::route::RouteTable;
 
@@ -19,8 +20,9 @@ fn ask_with(
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
     let table = RouteTable::new(Vec::new(), String::new());
     let method = Method::parse(method).unwrap();
-    let limits = BodyLimits { proxy_buffers: Some(1024) };
-    read(&view, query, method, &table.find(path).unwrap(), limits).map(|ask| ask.model)
+    let rules = RequestRules::default();
+    let reading = Reading { limits: BodyLimits { proxy_buffers: Some(1024) }, rules: &rules, wanted: Vec::new() };
+    read(&view, query, method, &table.find(path).unwrap(), &reading).map(|ask| ask.model)
 }
 
 fn exact(bytes: &[u8]) -> BodyView<'_> {
@@ -101,7 +103,8 @@ fn every_source_must_agree_sec1() {
     assert_eq!(chat("/engines/secret/chat/completions"), Err(DenyReason::ModelAmbiguous), "Y03e");
     assert_eq!(chat("/v1beta/models/secret:generateContent"), Err(DenyReason::ModelAmbiguous), "S-153");
     let header = [("x-litellm-model", "secret")];
-    assert_eq!(ask("/v1/chat/completions", &header, exact(body)), Err(DenyReason::ModelAmbiguous), "S-154");
+    assert_eq!(ask("/v1/batches", &header, exact(body)), Err(DenyReason::ModelAmbiguous), "S-154, Y10");
+    assert_eq!(ask("/v1/chat/completions", &header, exact(body)), model("gpt-4o"), "Y11: nobody reads it here");
 }
 
 #[test]
@@ -180,6 +183,8 @@ fn an_upgrade_names_its_model_in_the_query() {
 fn a_form_and_a_place_unknown_are_not_read() {
     let form = [("content-type", "multipart/form-data; boundary=x")];
     assert_eq!(ask("/v1/audio/transcriptions", &form, exact(b"--x--")), Ok(None));
+    assert_eq!(ask("/v1/audio/transcriptions", &form, exact(b"--x")), Err(DenyReason::BodyMalformed), "S-160");
+    assert_eq!(ask("/v1/audio/transcriptions", &form, BodyView::Truncated), Ok(None), "an upload");
     assert_eq!(ask("/bedrock/model/x/converse", &[], exact(b"\xff")), Ok(None));
     assert_eq!(ask_with("GET", "/v1/batches", &[], BodyView::NotSent), Ok(None), "a list names no model");
     assert_eq!(ask("/v1/batches", &[], exact(b"{}")), Ok(None), "the models are in a file");
@@ -200,4 +205,224 @@ proptest! {
         let read = chat(&value.to_string()).unwrap();
         prop_assert_eq!(read.as_deref(), Some(model.trim()).filter(|m| !m.is_empty()));
     }
+}
+
+fn whole(target: &str, rules: &RequestRules, headers: &[(&str, &str)], body: &str) -> Result<Ask, DenyReason> {
+    let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+    let headers = HeaderView::new(headers, Fidelity::Exact);
+    let view = RequestView { id: "", method: "POST", target, headers, body: exact(body.as_bytes()) };
+    let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+    let table = RouteTable::new(Vec::new(), String::new());
+    let wanted = rules.enforced_params.iter().map(String::as_str).collect();
+    let reading = Reading { limits: BodyLimits::default(), rules, wanted };
+    read(&view, query, Method::Post, &table.find(path).unwrap(), &reading)
+}
+
+fn default(body: &str) -> Result<Ask, DenyReason> {
+    whole("/v1/chat/completions", &RequestRules::default(), &[], body)
+}
+
+#[test]
+fn each_route_has_its_sources_s154() {
+    let rules = RequestRules::default();
+    let of = |target: &str, body: &str| whole(target, &rules, &[], body).map(|ask| ask.model);
+    assert_eq!(of("/v1/files", r#"{"target_model_names":"a, b"}"#), model("a, b"), "Y12");
+    let both = r#"{"model":"a","target_model_names":"b"}"#;
+    assert_eq!(of("/v1/files", both), Err(DenyReason::ModelAmbiguous), "Y12");
+    assert_eq!(of("/v1/chat/completions", both), model("a"), "Y13: nobody reads it there");
+    assert_eq!(of("/v1/chat/completions", r#"{"target_model_names":["b"]}"#), model("b"), "Y14");
+    assert_eq!(of("/v1/realtime/client_secrets", r#"{"session":{"model":"s"}}"#), model("s"), "Y15");
+    assert_eq!(of("/v1/files?target_model_names=t", "{}"), model("t"));
+    assert_eq!(of("/v1/files?target_model_names=t", both), Err(DenyReason::ModelAmbiguous));
+    let merged = r#"{"model":"a","extra_body":{"model":"b"}}"#;
+    assert_eq!(of("/v1/chat/completions", merged), Err(DenyReason::ModelAmbiguous), "the provider would get b");
+    let ask = whole(
+        "/v1/realtime/client_secrets",
+        &rules,
+        &[],
+        r#"{"session":{"model":"s","audio":{"input":{"transcription":{"model":"w"}}}}}"#,
+    );
+    assert_eq!(ask.unwrap().also, ["w"]);
+}
+
+#[test]
+fn a_managed_id_hides_a_model() {
+    let rules = RequestRules::default();
+    let unread = |target: &str, body: &str| whole(target, &rules, &[], body).unwrap().unread;
+    assert_eq!(unread("/v1/batches", r#"{"model":"a","input_file_id":"file-abc"}"#), None);
+    let managed = r#"{"model":"a","input_file_id":"file-bGl0ZWxsbV9wcm94eTph"}"#;
+    assert_eq!(unread("/v1/batches", managed), Some(DenyReason::ModelMissing));
+    assert_eq!(unread("/v1/vector_stores/vs_bGl0.ZWxsbTph", "{}"), Some(DenyReason::ModelMissing));
+}
+
+#[test]
+fn every_fallback_is_found_s157() {
+    for (body, names) in [
+        (r#"{"fallbacks":["a","b"]}"#, vec!["a", "b"]),
+        (r#"{"fallbacks":[{"model":"a"},{"model":"b","temperature":1}]}"#, vec!["a", "b"]),
+        (r#"{"context_window_fallbacks":[{"m":["a",{"model":"b"}]}]}"#, vec!["a", "b"]),
+        (r#"{"content_policy_fallbacks":[{"m":["a"]},{"n":["b"]}]}"#, vec!["a", "b"]),
+        (r#"{"context_window_fallback_dict":{"m":"a","n":"b"}}"#, vec!["a", "b"]),
+        (r#"{"router_settings_override":{"fallbacks":["a"],"model_group_alias":{"m":"b"}}}"#, vec!["a", "b"]),
+        (r#"{"router_settings_override":"{\"fallbacks\":[{\"m\":[\"a\",\"b\"]}]}"}"#, vec!["a", "b"]),
+        (r#"{"extra_body":{"fallbacks":["a"]},"fallbacks":["b"]}"#, vec!["a", "b"]),
+        (r#"{"fallbacks":null,"context_window_fallbacks":[]}"#, vec![]),
+    ] {
+        let ask = default(body).unwrap();
+        assert_eq!(ask.also, names, "F01 ... F14: {body}");
+        assert!(ask.names_fallbacks, "{body}");
+    }
+}
+
+#[test]
+fn a_fallback_with_two_readings_is_refused_sec3() {
+    let deep = format!(r#"{{"fallbacks":{}"a"{}}}"#, "[".repeat(20), "]".repeat(20));
+    for body in [
+        r#"{"fallbacks":"secret"}"#,
+        r#"{"fallbacks":{"m":["a"]}}"#,
+        r#"{"fallbacks":[1]}"#,
+        r#"{"fallbacks":[null]}"#,
+        r#"{"fallbacks":[["a"]]}"#,
+        r#"{"fallbacks":[{}]}"#,
+        r#"{"fallbacks":[{"m":"a"}]}"#,
+        r#"{"fallbacks":[{"gpt-4o":["secret"],"model":"gpt-4o"}]}"#,
+        r#"{"fallbacks":[{"model":"a","model":"b"}]}"#,
+        r#"{"fallbacks":[{"model":"a","api_base":"http://169.254.169.254"}]}"#,
+        r#"{"fallbacks":[{"model":"a","api_key":"x"}]}"#,
+        r#"{"fallbacks":["https://evil/v1"]}"#,
+        r#"{"fallbacks":[""]}"#,
+        r#"{"context_window_fallback_dict":["a"]}"#,
+        r#"{"context_window_fallback_dict":{"m":["a"]}}"#,
+        r#"{"router_settings_override":{"fallbacks":"a"}}"#,
+        deep.as_str(),
+    ] {
+        assert_eq!(default(body).err(), Some(DenyReason::FallbackMalformed), "F09, F13, S-158: {body}");
+    }
+    let nested = r#"{"router_settings_override":"{\"fallbacks\":"}"#;
+    assert_eq!(default(nested).err(), Some(DenyReason::BodyMalformed));
+}
+
+#[test]
+fn what_steers_the_upstream_is_found_s159_s177() {
+    for body in [
+        r#"{"api_base":null}"#,
+        r#"{"input_cost_per_token":0}"#,
+        r#"{"headers":{}}"#,
+        r#"{"api_key":"os.environ/MASTER_KEY"}"#,
+        r#"{"extra_body":{"x":{"base_url":"x"}}}"#,
+        r#"{"metadata":{"langfuse_host":"x"}}"#,
+        r#"{"metadata":"{\"api_base\":1}"}"#,
+        r#"{"litellm_metadata":{"user_api_key_team_id":"t"}}"#,
+        r#"{"litellm_embedding_config":"{\"api_base\":1}"}"#,
+        r#"{"user_config":{"model_list":[{"litellm_params":{"model":"x"}}]}}"#,
+        r#"{"tools":[{"type":"function","function":{"name":"f","api_base":"x"}}]}"#,
+        r#"{"\u0061pi_base":1}"#,
+    ] {
+        assert!(default(body).unwrap().banned, "X10, S-177: {body}");
+    }
+    for body in [
+        r#"{"api_key":"sk-own","langsmith_sampling_rate":1}"#,
+        r#"{"messages":[{"role":"user","content":"os.environ/X","tool_calls":[{"input":{"api_base":1}}]}]}"#,
+        r#"{"tools":[{"function":{"name":"f","parameters":{"properties":{"base_url":{"type":"string"}}}}}]}"#,
+        r#"{"metadata":"not json"}"#,
+    ] {
+        assert!(!default(body).unwrap().banned, "X18: {body}");
+    }
+    let chat = "/v1/chat/completions";
+    let none = RequestRules::default();
+    assert!(whole("/v1/chat/completions?api%5fbase=x", &none, &[], "{}").unwrap().banned, "X14");
+    assert!(whole("/utils/transform_request", &none, &[], r#"{"api_base":1}"#).unwrap().banned);
+    let open = RequestRules { allow_client_credentials: true, ..RequestRules::default() };
+    assert!(!whole(chat, &open, &[], r#"{"api_base":"x"}"#).unwrap().banned, "X16");
+    assert!(whole(chat, &open, &[], r#"{"metadata":{"user_api_key":"x"}}"#).unwrap().banned);
+    let one = RequestRules { allowed_parameters: ["api_base".to_owned()].into(), ..RequestRules::default() };
+    assert!(!whole(chat, &one, &[], r#"{"api_base":"x"}"#).unwrap().banned);
+    assert!(whole(chat, &one, &[], r#"{"base_url":"x"}"#).unwrap().banned);
+}
+
+#[test]
+fn the_end_user_has_an_order_s176() {
+    let rules =
+        RequestRules { end_user_headers: HeaderName::new("x-user").into_iter().collect(), ..RequestRules::default() };
+    let of =
+        |headers: &[(&str, &str)], body: &str| whole("/v1/chat/completions", &rules, headers, body).unwrap().end_user;
+    let all = r#"{"user":"u","litellm_metadata":{"user":"l"},"metadata":{"user_id":"m"},"safety_identifier":"s"}"#;
+    let headers = [("x-user", "h"), ("x-litellm-end-user-id", "e"), ("x-litellm-customer-id", "c")];
+    assert_eq!(of(&headers, all).unwrap(), "c", "N01");
+    assert_eq!(of(&headers[..2], all).unwrap(), "e", "N02");
+    assert_eq!(of(&headers[..1], all).unwrap(), "h", "N04");
+    assert_eq!(of(&[("x-user", " ")], all).unwrap(), "u", "N07");
+    assert_eq!(of(&[], r#"{"user":{"a":1},"metadata":{"user_id":"m"}}"#).unwrap(), "m", "N08");
+    assert_eq!(of(&[], r#"{"user":true,"litellm_metadata":"{\"user\":\"l\"}"}"#).unwrap(), "l", "N10");
+    assert_eq!(of(&[], r#"{"user":" ","safety_identifier":7}"#).unwrap(), "7");
+    assert_eq!(of(&[], "{}"), None, "S01");
+    assert_eq!(of(&[], &format!(r#"{{"user":"{}"}}"#, "u".repeat(1 << 20))), None, "S-176");
+}
+
+#[test]
+fn tags_come_from_everywhere_sec10() {
+    let rules = RequestRules::default();
+    let body = r#"{"tags":["a"],"metadata":"{\"tags\":[\"b\"]}","litellm_metadata":{"tags":["c","a"]}}"#;
+    let ask = whole("/v1/chat/completions", &rules, &[("x-litellm-tags", "h, c")], body).unwrap();
+    assert_eq!((ask.tags, ask.names_tags), (["h", "c", "a", "b"].map(str::to_owned).to_vec(), true));
+    assert!(default(r#"{"litellm_metadata":{"tags":[]}}"#).unwrap().names_tags, "W12");
+    assert!(!default(r#"{"litellm_metadata":{}}"#).unwrap().names_tags);
+}
+
+#[test]
+fn tools_have_many_shapes() {
+    for (body, names) in [
+        (r#"{"tools":[{"type":"function","function":{"name":"a"}}]}"#, vec!["a"]),
+        (r#"{"functions":[{"name":"a"},{"name":"b"}]}"#, vec!["a", "b"]),
+        (r#"{"tools":[{"name":"a","input_schema":{"properties":{"name":{}}}}]}"#, vec!["a"]),
+        (r#"{"tools":[{"functionDeclarations":[{"name":"a"},{"name":"b"}]}]}"#, vec!["a", "b"]),
+        (r#"{"tools":[{"type":"web_search"},{"google_search":{}}]}"#, vec!["web_search", "google_search"]),
+        (r#"{"tools":[{},"x",{"type":"function","function":{}}]}"#, vec!["", "", ""]),
+        (r#"{"tools":{"name":"a"}}"#, vec![""]),
+    ] {
+        assert_eq!(default(body).unwrap().tools, names, "W30: {body}");
+    }
+    let call = r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"a","arguments":{"name":"b","api_base":1}}}"#;
+    let ask = whole("/mcp", &RequestRules::default(), &[], call).unwrap();
+    assert_eq!((ask.tools, ask.banned), (vec!["a".to_owned()], false));
+    let stores = r#"{"vector_store_ids":["a"],"tools":[{"type":"file_search","vector_store_ids":["b"]}]}"#;
+    assert_eq!(default(stores).unwrap().vector_stores, ["a", "b"], "W40");
+}
+
+#[test]
+fn guardrail_members_and_wanted_ones_are_found() {
+    for body in [
+        r#"{"guardrails":[]}"#,
+        r#"{"metadata":{"guardrails":1}}"#,
+        r#"{"metadata":"{\"disable_global_guardrail\":1}"}"#,
+        r#"{"litellm_metadata":{"opted_out_global_guardrails":[]}}"#,
+    ] {
+        assert!(default(body).unwrap().touches_guardrails, "W20 ... W23: {body}");
+    }
+    let rules = RequestRules {
+        enforced_params: vec!["user".to_owned(), "metadata.team".to_owned()],
+        ..RequestRules::default()
+    };
+    let lacks = |target: &str, body: &str| whole(target, &rules, &[], body).unwrap().lacks_params;
+    let chat = "/v1/chat/completions";
+    assert!(!lacks(chat, r#"{"user":"u","metadata":{"team":"t"}}"#));
+    assert!(!lacks(chat, r#"{"user":"u","metadata":"{\"team\":\"t\"}"}"#));
+    assert!(!lacks("/v1/chat/completions?user=u", r#"{"metadata":{"team":"t"}}"#));
+    for body in [
+        "{}",
+        r#"{"user":"u"}"#,
+        r#"{"user":"u","metadata":{"x":{"team":1}}}"#,
+        r#"{"user":null,"metadata":{"team":"t"}}"#,
+    ] {
+        assert!(lacks(chat, body), "{body}");
+    }
+}
+
+#[test]
+fn a_large_request_is_refused_x08() {
+    let rules = RequestRules { max_bytes: Some(20), ..RequestRules::default() };
+    let at = |headers: &[(&str, &str)], body: &str| whole("/v1/chat/completions", &rules, headers, body).err();
+    assert_eq!(at(&[], r#"{"model":"a"}"#), None);
+    assert_eq!(at(&[], r#"{"model":"aaaaaaaaaaa"}"#), Some(DenyReason::RequestTooLarge));
+    assert_eq!(at(&[("content-length", "21")], r#"{"model":"a"}"#), Some(DenyReason::RequestTooLarge));
 }

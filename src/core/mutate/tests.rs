@@ -81,6 +81,17 @@ fn the_upstream_credential_replaces_the_callers() {
 }
 
 #[test]
+fn the_callers_words_go_out_encoded() {
+    let tags = vec!["a,b".to_owned(), "c".to_owned()];
+    let asked = Ask { end_user: Some("x\r\ny".to_owned()), tags, ..Ask::default() };
+    let mutations = policy().mutations(&Identity::MasterKey, Some(&asked), &[], &input(&view(&[]))).unwrap();
+    let value =
+        |wanted: &str| mutations.set().find(|(name, _)| name.as_str() == wanted).map(|(_, value)| value.as_str());
+    assert_eq!(value("x-auth-end-user-id"), Some("x%0D%0Ay"));
+    assert_eq!(value("x-auth-tags"), Some("a%2Cb,c"));
+}
+
+#[test]
 fn a_prefix_that_swallows_other_headers_is_refused() {
     for prefix in ["", "x-", "x-api-", "x-request-", "x-envoy-", "X-Auth-", "x-auth", "x_auth-", "x--auth-", "auth or-"]
     {
@@ -138,7 +149,8 @@ proptest! {
     ) {
         let policy = HeaderPolicy::new("x-auth-", keep, None).unwrap();
         let names: Vec<_> = names.iter().map(String::as_str).collect();
-        let mutations = policy.mutations(&Identity::MasterKey, model.as_deref(), &[place("x-api-key")], &input(&view(&names))).unwrap();
+        let asked = Ask { model, ..Ask::default() };
+            let mutations = policy.mutations(&Identity::MasterKey, Some(&asked), &[place("x-api-key")], &input(&view(&names))).unwrap();
         for (name, _) in mutations.set() {
             prop_assert!(!mutations.remove().contains(name));
         }

@@ -6,6 +6,7 @@
 mod key_state;
 mod model;
 mod organization;
+mod parameters;
 mod pass_through;
 mod role;
 mod route;
@@ -19,6 +20,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use crate::core::ask::Ask;
+use crate::core::ask::rules::RequestRules;
 use crate::core::deny::DenyReason;
 use crate::core::identity::Identity;
 use crate::core::record::Role;
@@ -42,6 +44,8 @@ pub struct Facts<'a> {
     pub ask: &'a LazyAsk<'a>,
     /// What the configuration says about routes.
     pub rules: &'a RouteRules,
+    /// What it says about requests.
+    pub request: &'a RequestRules,
     /// The time of the decision.
     pub now: Timestamp,
 }
@@ -128,11 +132,15 @@ pub const CHECKS: &[Check] = &[
     Check { name: "role", run: role::allowed },
     Check { name: "team_blocked", run: team::not_blocked },
     Check { name: "request_readable", run: model::readable },
+    Check { name: "parameters", run: parameters::allowed },
+    Check { name: "client_tags", run: parameters::client_tags },
+    Check { name: "user_named", run: parameters::user_named },
     Check { name: "model_named", run: model::named },
     Check { name: "key_models", run: model::granted_by_key },
     Check { name: "team_models", run: model::granted_by_team },
     Check { name: "user_models", run: model::granted_by_user },
     Check { name: "org_models", run: model::granted_by_organization },
+    Check { name: "enforced_params", run: parameters::enforced },
 ];
 
 /// Asks the rules that hold for everybody, about a path that is open to everybody.
@@ -145,6 +153,13 @@ pub fn judge_open(facts: &Facts<'_>) -> Result<(), DenyReason> {
         route::enabled(facts)?;
     }
     route::admin_only(facts)
+}
+
+/// Members a request of this caller must have (spec section 4.9). Computed for each request: LiteLLM
+/// leaks those of one key to all (SEC-24).
+#[must_use]
+pub fn wanted<'a>(_identity: &'a Identity, request: &'a RequestRules) -> Vec<&'a str> {
+    request.enforced_params.iter().map(String::as_str).collect()
 }
 
 /// Asks every rule in order.

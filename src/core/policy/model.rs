@@ -16,11 +16,13 @@ pub(super) fn named(facts: &Facts<'_>) -> Result<(), DenyReason> {
     let ask = facts.ask()?;
     let named = ask.models().next().is_some();
     let rule = facts.found.map_or(ModelRule::Opaque, |found| found.route.model);
+    if let Some(reason) = ask.unread.filter(|_| is_restricted(facts)) {
+        return Err(reason);
+    }
     let needed = match rule {
         _ if !rule.applies(facts.method) => false,
         ModelRule::Body | ModelRule::Path | ModelRule::PathOnly | ModelRule::Query => true,
         ModelRule::OptionalBody | ModelRule::Form | ModelRule::Opaque => is_restricted(facts),
-        ModelRule::Named if ask.opaque && is_restricted(facts) => return Err(DenyReason::ModelMissing),
         ModelRule::Never | ModelRule::Named => false,
     };
     if needed && !named { Err(DenyReason::ModelMissing) } else { Ok(()) }
@@ -59,7 +61,7 @@ fn granted(facts: &Facts<'_>, list: Option<&ModelList>, reason: DenyReason) -> R
         return Ok(());
     };
     let ask = facts.ask()?;
-    if ask.models().all(|model| list.grants(model)) { Ok(()) } else { Err(reason) }
+    if ask.reachable().all(|model| list.grants(model)) { Ok(()) } else { Err(reason) }
 }
 
 fn personal_list<'a>(facts: &Facts<'a>) -> Option<&'a ModelList> {

@@ -59,10 +59,10 @@ pub enum ModelRule {
     PathOnly,
     /// In the query, and required: a WebSocket upgrade has no body.
     Query,
-    /// Nowhere by rights, but an upstream may read one: what is named must be granted, and nobody with a
-    /// list may send a body that cannot be read.
+    /// Anywhere or nowhere: an object of the caller's, or a pass-through endpoint, which was granted by itself.
+    /// A model that is named must be granted, and nobody with a list may send a body that cannot be read.
     Named,
-    /// In a form or a file that is not read, so nobody with a list may use the route.
+    /// In a form, or in the JSON body; the upstream has a default, so a restricted caller must name one.
     Form,
     /// In a place only the upstream knows, so nobody with a list may use the route.
     Opaque,
@@ -122,8 +122,8 @@ pub const CATALOGUE: &[Route] = &[
     llm("audio_transcriptions", POST, Form, &["/v1/audio/transcriptions", "/audio/transcriptions"]),
     llm("audio_translations", POST, Form, &["/v1/audio/translations", "/audio/translations"]),
     llm("videos", GET_POST, Form, &["/v1/videos", "/videos"]),
-    llm("video", GET_DELETE, Never, &["/v1/videos/{video_id}", "/videos/{video_id}"]),
-    llm("video_content", GET, Never, &["/v1/videos/{video_id}/content", "/videos/{video_id}/content"]),
+    llm("video", GET_DELETE, Named, &["/v1/videos/{video_id}", "/videos/{video_id}"]),
+    llm("video_content", GET, Named, &["/v1/videos/{video_id}/content", "/videos/{video_id}/content"]),
     llm("video_remix", POST, Named, &["/v1/videos/{video_id}/remix", "/videos/{video_id}/remix"]),
 
     llm("responses", POST, Body, &["/v1/responses", "/responses", "/openai/v1/responses"]),
@@ -132,18 +132,18 @@ pub const CATALOGUE: &[Route] = &[
     llm("response_input_items", GET, Never, &["/v1/responses/{response_id}/input_items", "/responses/{response_id}/input_items", "/openai/v1/responses/{response_id}/input_items"]),
 
     llm("realtime", GET, Query, &["/v1/realtime", "/realtime", "/openai/v1/realtime"]),
-    llm("realtime_client_secrets", POST, Opaque, &["/v1/realtime/client_secrets", "/realtime/client_secrets", "/openai/v1/realtime/client_secrets"]),
+    llm("realtime_client_secrets", POST, OptionalBody, &["/v1/realtime/client_secrets", "/realtime/client_secrets", "/openai/v1/realtime/client_secrets"]),
     llm("realtime_calls", POST, Opaque, &["/v1/realtime/calls", "/realtime/calls", "/openai/v1/realtime/calls"]),
     llm("realtime_transcription_sessions", POST, Opaque, &["/v1/realtime/transcription_sessions", "/realtime/transcription_sessions", "/openai/v1/realtime/transcription_sessions"]),
 
-    llm("batches", GET_POST, Form, &["/v1/batches", "/batches"]),
-    llm("batch", GET, Never, &["/v1/batches/{batch_id}", "/batches/{batch_id}"]),
-    llm("batch_cancel", POST, Never, &["/v1/batches/{batch_id}/cancel", "/batches/{batch_id}/cancel"]),
+    llm("batches", GET_POST, OptionalBody, &["/v1/batches", "/batches"]),
+    llm("batch", GET, Named, &["/v1/batches/{batch_id}", "/batches/{batch_id}"]),
+    llm("batch_cancel", POST, Named, &["/v1/batches/{batch_id}/cancel", "/batches/{batch_id}/cancel"]),
     llm("files", GET_POST, Named, &["/v1/files", "/files"]),
-    llm("file", GET_DELETE, Never, &["/v1/files/{file_id}", "/files/{file_id}"]),
-    llm("file_content", GET, Never, &["/v1/files/{file_id}/content", "/files/{file_id}/content"]),
+    llm("file", GET_DELETE, Named, &["/v1/files/{file_id}", "/files/{file_id}"]),
+    llm("file_content", GET, Named, &["/v1/files/{file_id}/content", "/files/{file_id}/content"]),
     llm("fine_tuning_jobs", GET_POST, Body, &["/v1/fine_tuning/jobs", "/fine_tuning/jobs"]),
-    llm("fine_tuning_job_cancel", POST, Never, &["/v1/fine_tuning/jobs/{fine_tuning_job_id}/cancel", "/fine_tuning/jobs/{fine_tuning_job_id}/cancel"]),
+    llm("fine_tuning_job_cancel", POST, Named, &["/v1/fine_tuning/jobs/{fine_tuning_job_id}/cancel", "/fine_tuning/jobs/{fine_tuning_job_id}/cancel"]),
     llm("assistants", GET_POST, Body, &["/v1/assistants", "/assistants"]),
     llm("assistant", GET_POST_DELETE, OptionalBody, &["/v1/assistants/{assistant_id}", "/assistants/{assistant_id}"]),
     llm("threads", POST, Named, &["/v1/threads", "/threads"]),
@@ -156,8 +156,8 @@ pub const CATALOGUE: &[Route] = &[
     llm("vector_store_search", POST, Named, &["/v1/vector_stores/{vector_store_id}/search", "/vector_stores/{vector_store_id}/search"]),
     llm("vector_store_files", GET_POST, Named, &["/v1/vector_stores/{vector_store_id}/files", "/vector_stores/{vector_store_id}/files"]),
     llm("vector_store_file", GET_POST_DELETE, Named, &["/v1/vector_stores/{vector_store_id}/files/{file_id}", "/vector_stores/{vector_store_id}/files/{file_id}"]),
-    llm("vector_store_file_content", GET, Never, &["/v1/vector_stores/{vector_store_id}/files/{file_id}/content", "/vector_stores/{vector_store_id}/files/{file_id}/content"]),
-    llm("vector_store_list", GET, Never, &["/v1/vector_store/list", "/vector_store/list"]),
+    llm("vector_store_file_content", GET, Named, &["/v1/vector_stores/{vector_store_id}/files/{file_id}/content", "/vector_stores/{vector_store_id}/files/{file_id}/content"]),
+    llm("vector_store_list", GET, Named, &["/v1/vector_store/list", "/vector_store/list"]),
     llm("search", POST, Named, &["/v1/search", "/search"]),
     llm("search_tool", POST, Named, &["/v1/search/{search_tool_name}", "/search/{search_tool_name}"]),
     llm("containers", GET_POST, Named, &["/v1/containers", "/containers"]),
@@ -166,7 +166,7 @@ pub const CATALOGUE: &[Route] = &[
     llm("messages", POST, Body, &["/v1/messages"]),
     llm("messages_count_tokens", POST, Body, &["/v1/messages/count_tokens"]),
     llm("skills", GET_POST, Named, &["/v1/skills"]),
-    llm("skill", GET_DELETE, Never, &["/v1/skills/{skill_id}"]),
+    llm("skill", GET_DELETE, Named, &["/v1/skills/{skill_id}"]),
 
     llm("generate_content", POST, Path, &["/v1beta/models/{model:path}:generateContent", "/v1/models/{model:path}:generateContent", "/models/{model:path}:generateContent"]),
     llm("stream_generate_content", POST, Path, &["/v1beta/models/{model:path}:streamGenerateContent", "/v1/models/{model:path}:streamGenerateContent", "/models/{model:path}:streamGenerateContent"]),

@@ -1,0 +1,38 @@
+//! The section `request`.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// What requests may carry.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawRequest {
+    /// Largest body, in bytes; more is refused with 413 (LiteLLM's `max_request_size_mb`).
+    #[schemars(range(min = 1))]
+    pub max_bytes: Option<u64>,
+    /// What becomes of `fallbacks` and their kin.
+    pub fallbacks: RawFallbacks,
+    /// Leave `api_base`, credentials, observers and prices to callers (LiteLLM's `allow_client_side_credentials`).
+    pub allow_client_credentials: bool,
+    /// Single parameters of that kind that are left to callers.
+    pub allowed_parameters: Vec<String>,
+    /// Refuse tags from callers (LiteLLM's `reject_clientside_metadata_tags`).
+    pub reject_client_tags: bool,
+    /// Refuse requests for a model that name no end user (LiteLLM's `enforce_user_param`).
+    pub require_user: bool,
+    /// Headers that name the end user, after `x-litellm-customer-id` and `x-litellm-end-user-id`.
+    pub end_user_headers: Vec<String>,
+    /// Members every request for a model must have: `name`, or `outer.inner`.
+    pub enforced_params: Vec<String>,
+}
+
+/// What becomes of models to fall back to that a request names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RawFallbacks {
+    /// Each must be granted like the model itself.
+    #[default]
+    Check,
+    /// A request that names any is refused.
+    Refuse,
+}

@@ -1,0 +1,49 @@
+//! `request:` becomes the rules about requests.
+
+use super::compile::Section;
+use super::raw::{RawFallbacks, RawRequest};
+use crate::core::ask::rules::RequestRules;
+use crate::core::header::HeaderName;
+
+/// Compiles the section. `None` when that failed; the reasons were noted.
+pub(super) fn compile(raw: RawRequest, section: &mut Section<'_, '_>) -> Option<RequestRules> {
+    let mut sound = true;
+    let mut headers = Vec::new();
+    for (index, name) in raw.end_user_headers.into_iter().enumerate() {
+        if let Some(name) = HeaderName::new(name) {
+            headers.push(name);
+        } else {
+            section.problem(&format!("request.end_user_headers[{index}]"), "it is no name of a request header");
+            sound = false;
+        }
+    }
+    for (index, name) in raw.enforced_params.iter().enumerate() {
+        if !is_param(name) {
+            section.problem(
+                &format!("request.enforced_params[{index}]"),
+                "it must be the name of a member, or `outer.inner`",
+            );
+            sound = false;
+        }
+    }
+    if raw.max_bytes == Some(0) {
+        section.problem("request.max_bytes", "it must be at least 1");
+        sound = false;
+    }
+    sound.then(|| RequestRules {
+        refuse_fallbacks: raw.fallbacks == RawFallbacks::Refuse,
+        allow_client_credentials: raw.allow_client_credentials,
+        allowed_parameters: raw.allowed_parameters.into_iter().collect(),
+        reject_client_tags: raw.reject_client_tags,
+        require_user: raw.require_user,
+        max_bytes: raw.max_bytes,
+        end_user_headers: headers,
+        enforced_params: raw.enforced_params,
+    })
+}
+
+/// Whether a text names a member, or a member of a member.
+pub(super) fn is_param(name: &str) -> bool {
+    let mut parts = name.split('.');
+    parts.by_ref().take(2).all(|part| !part.is_empty()) && parts.next().is_none()
+}
