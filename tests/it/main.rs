@@ -19,6 +19,7 @@ mod matrix;
 mod metadata;
 mod pass_through;
 mod reload;
+mod request_vectors;
 mod route_vectors;
 mod schemas;
 mod transports;
