@@ -9,12 +9,14 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
+use super::permissions;
 use super::problem::Problems;
-use super::raw::{RawKey, RawKeyFile, RawMembership, RawOrganization, RawTeam, RawUser};
+use super::raw::{RawKey, RawKeyFile, RawMembership, RawObjectPermission, RawOrganization, RawTeam, RawUser};
 use crate::authn::MasterKey;
 use crate::core::credential::KeyHash;
 use crate::core::header::HeaderValue;
 use crate::core::model_list::ModelList;
+use crate::core::record::permissions::RequestGrants;
 use crate::core::record::{KeyRecord, Organization, Permissions, Role, Team, User};
 use crate::core::route::grant::RouteGrants;
 use crate::core::route::groups::GroupNames;
@@ -43,6 +45,7 @@ pub(super) fn compile(
             alias: raw.team_alias.clone(),
             blocked: raw.blocked,
             models: model_list(&raw.models),
+            requests: compiler.requests(place, &raw.metadata, raw.object_permission.as_ref()),
         };
         let pass_through = compiler.pass_through(place, &raw.metadata);
         (raw.team_id.clone(), TeamAndMore { team: Arc::new(team), organization, pass_through })
@@ -150,6 +153,20 @@ impl Compiler<'_> {
         })
     }
 
+    fn requests(
+        &mut self,
+        place: &str,
+        metadata: &BTreeMap<String, Value>,
+        objects: Option<&RawObjectPermission>,
+    ) -> RequestGrants {
+        let mut problems = Vec::new();
+        let grants = permissions::compile(metadata, objects, &mut problems);
+        for (member, text) in problems {
+            self.problem(format!("{place}.{member}"), text);
+        }
+        grants
+    }
+
     fn permissions(&mut self, place: &str, raw: &BTreeMap<String, Value>) -> Permissions {
         let spend = raw.get("get_spend_routes");
         if spend.is_some_and(|value| !value.is_boolean()) {
@@ -190,6 +207,7 @@ impl Compiler<'_> {
             allowed_routes: allowed_routes.ok()?,
             pass_through: if granted.is_empty() { of_team() } else { granted },
             permissions: self.permissions(&place, &raw.permissions),
+            requests: self.requests(&place, &raw.metadata, raw.object_permission.as_ref()),
             user,
             team: team.map(|team| team.team.clone()),
             organization: own.or(inherited),
@@ -281,7 +299,13 @@ fn bare_user(id: &str) -> User {
 }
 
 fn bare_team(id: &str) -> TeamAndMore {
-    let team = Team { id: id.to_owned(), alias: None, blocked: false, models: ModelList::default() };
+    let team = Team {
+        id: id.to_owned(),
+        alias: None,
+        blocked: false,
+        models: ModelList::default(),
+        requests: RequestGrants::default(),
+    };
     TeamAndMore { team: Arc::new(team), organization: None, pass_through: PassThroughGrants::default() }
 }
 

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use request::{RawFallbacks, RawRequest};
+pub use request::{RawFallbacks, RawObjectPermission, RawRequest};
 pub use routes::{RawAuthParser, RawCompat, RawMethod, RawPassThrough, RawPassThroughHeaders, RawRoutes};
 
 /// Tollgate's configuration.
@@ -258,7 +258,10 @@ pub struct RawKey {
     /// Refuse the key.
     #[serde(default)]
     pub blocked: bool,
-    /// Anything. It is never sent anywhere. `allowed_passthrough_routes` lists pass-through endpoints the key
+    /// Objects the key may name.
+    pub object_permission: Option<RawObjectPermission>,
+    /// Anything. It is never sent anywhere. `allowed_tools` lists the tools a request may name,
+    /// `enforced_params` the members it must have. `allowed_passthrough_routes` lists pass-through endpoints the key
     /// was granted; when it lists any, the team's list does not count.
     #[serde(default)]
     pub metadata: BTreeMap<String, serde_json::Value>,
@@ -311,8 +314,11 @@ pub struct RawTeam {
     /// Refuse the team's keys.
     #[serde(default)]
     pub blocked: bool,
-    /// Anything. It is never sent anywhere. `allowed_passthrough_routes` lists pass-through endpoints the
-    /// team was granted.
+    /// Objects the team's keys may name.
+    pub object_permission: Option<RawObjectPermission>,
+    /// Anything. It is never sent anywhere. `allowed_tools` and `enforced_params` are as for keys;
+    /// `guardrails: { modify_guardrails: false }` keeps requests from changing guardrails.
+    /// `allowed_passthrough_routes` lists pass-through endpoints the team was granted.
     #[serde(default)]
     pub metadata: BTreeMap<String, serde_json::Value>,
 }

@@ -90,6 +90,12 @@ pub enum DenyReason {
     UserMissing,
     /// A member that must be there is not.
     ParameterMissing,
+    /// The `allowed_tools` of the key or its team do not hold a tool.
+    ToolDenied,
+    /// The `vector_stores` of the key or its team do not hold a store.
+    VectorStoreDenied,
+    /// The team lets nobody change its guardrails.
+    GuardrailsDenied,
 }
 
 /// How a reason goes out.
@@ -107,7 +113,7 @@ pub struct Refusal {
 
 impl DenyReason {
     /// Every reason, for the guards that want all of them covered.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 45] = [
         Self::PathMalformed,
         Self::MethodNotAllowed,
         Self::UpgradeNotAllowed,
@@ -150,6 +156,9 @@ impl DenyReason {
         Self::ClientTagsNotAllowed,
         Self::UserMissing,
         Self::ParameterMissing,
+        Self::ToolDenied,
+        Self::VectorStoreDenied,
+        Self::GuardrailsDenied,
     ];
 
     /// The row of this reason. 401 is "who are you", 403 "you may not", 400, 405 and 413 "not like this".
@@ -199,6 +208,9 @@ impl DenyReason {
             Self::ClientTagsNotAllowed => ("client_tags_not_allowed", 400, "bad_request_error", "this deployment does not take tags from callers"),
             Self::UserMissing => ("user_missing", 400, "bad_request_error", "the request names no `user`, which this deployment requires"),
             Self::ParameterMissing => ("parameter_missing", 400, "bad_request_error", "the request lacks a parameter that is required of this API key"),
+            Self::ToolDenied => ("tool_denied", 403, "tool_access_denied", "the API key may not use a tool of this request"),
+            Self::VectorStoreDenied => ("vector_store_denied", 403, "key_vector_store_access_denied", "the API key may not use a vector store of this request"),
+            Self::GuardrailsDenied => ("guardrails_denied", 403, "auth_error", "the team of the API key does not let requests change guardrails"),
         };
         Refusal { label, status, kind, message }
     }

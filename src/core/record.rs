@@ -1,5 +1,7 @@
 //! The records a key points to, as a directory hands them over. Field names are LiteLLM's.
 
+pub mod permissions;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -8,6 +10,7 @@ use crate::core::credential::KeyHash;
 use crate::core::model_list::ModelList;
 use crate::core::route::grant::RouteGrants;
 use crate::core::route::pass_through::PassThroughGrants;
+use permissions::RequestGrants;
 
 /// A virtual key with everything it points to.
 #[derive(Debug, Clone)]
@@ -28,6 +31,8 @@ pub struct KeyRecord {
     pub pass_through: PassThroughGrants,
     /// What else the key may do.
     pub permissions: Permissions,
+    /// What the key may name in requests.
+    pub requests: RequestGrants,
     /// The person the key belongs to.
     pub user: Option<Arc<User>>,
     /// The team the key belongs to.
@@ -71,6 +76,8 @@ pub struct Team {
     pub blocked: bool,
     /// Models the team's keys may name.
     pub models: ModelList,
+    /// What the team's keys may name in requests.
+    pub requests: RequestGrants,
 }
 
 /// An organisation.

@@ -54,36 +54,43 @@ fn explain_shows_every_rule_and_which_decides() {
         &["--as", "ada-laptop", "POST", "/v1/chat/completions", "--model", "big"],
         "",
         &expect![[r#"
-        request   POST /v1/chat/completions
-        caller    virtual_key
-        key       b66df6d7 ada-laptop; not blocked; expires: never; models: claude-*, mini
-        user      ada; internal_user; active; models: every model
-        route     chat_completions
-        names     big
+            request   POST /v1/chat/completions
+            caller    virtual_key
+            key       b66df6d7 ada-laptop; not blocked; expires: never; models: claude-*, mini
+            user      ada; internal_user; active; models: every model
+            route     chat_completions
+            names     big
 
-          key_blocked          ok
-          key_expired          ok
-          user_active          ok
-          route_known          ok
-          route_method         ok
-          master_key_only      ok
-          deployment_routes    ok
-          deployment_switches  ok
-          key_routes           ok
-          admin_only           ok
-          pass_through         ok
-          organization         ok
-          role                 ok
-          team_blocked         ok
-          request_readable     ok
-          model_named          ok
-          key_models           key_model_denied  <- decides
-          team_models          ok
-          user_models          ok
-          org_models           ok
+              key_blocked          ok
+              key_expired          ok
+              user_active          ok
+              route_known          ok
+              route_method         ok
+              master_key_only      ok
+              deployment_routes    ok
+              deployment_switches  ok
+              key_routes           ok
+              admin_only           ok
+              pass_through         ok
+              organization         ok
+              role                 ok
+              team_blocked         ok
+              request_readable     ok
+              parameters           ok
+              client_tags          ok
+              user_named           ok
+              model_named          ok
+              key_models           key_model_denied  <- decides
+              team_models          ok
+              user_models          ok
+              org_models           ok
+              tools                ok
+              vector_stores        ok
+              guardrails           ok
+              enforced_params      ok
 
-        denied by `key_models`: key_model_denied (403): the API key may not use this model
-    "#]],
+            denied by `key_models`: key_model_denied (403): the API key may not use this model
+        "#]],
     );
 }
 
@@ -93,43 +100,50 @@ fn explain_shows_what_the_upstream_would_see() {
         &["--as", &prefix(), "GET", "/v1/models"],
         "",
         &expect![[r#"
-        request   GET /v1/models
-        caller    virtual_key
-        key       b66df6d7 ada-laptop; not blocked; expires: never; models: claude-*, mini
-        user      ada; internal_user; active; models: every model
-        route     models
-        names     no model
+            request   GET /v1/models
+            caller    virtual_key
+            key       b66df6d7 ada-laptop; not blocked; expires: never; models: claude-*, mini
+            user      ada; internal_user; active; models: every model
+            route     models
+            names     no model
 
-          key_blocked          ok
-          key_expired          ok
-          user_active          ok
-          route_known          ok
-          route_method         ok
-          master_key_only      ok
-          deployment_routes    ok
-          deployment_switches  ok
-          key_routes           ok
-          admin_only           ok
-          pass_through         ok
-          organization         ok
-          role                 ok
-          team_blocked         ok
-          request_readable     ok
-          model_named          ok
-          key_models           ok
-          team_models          ok
-          user_models          ok
-          org_models           ok
+              key_blocked          ok
+              key_expired          ok
+              user_active          ok
+              route_known          ok
+              route_method         ok
+              master_key_only      ok
+              deployment_routes    ok
+              deployment_switches  ok
+              key_routes           ok
+              admin_only           ok
+              pass_through         ok
+              organization         ok
+              role                 ok
+              team_blocked         ok
+              request_readable     ok
+              parameters           ok
+              client_tags          ok
+              user_named           ok
+              model_named          ok
+              key_models           ok
+              team_models          ok
+              user_models          ok
+              org_models           ok
+              tools                ok
+              vector_stores        ok
+              guardrails           ok
+              enforced_params      ok
 
-        allowed
-          set     authorization: (a secret)
-          set     x-auth-key-alias: ada-laptop
-          set     x-auth-key-hash: b66df6d705ffc25e95b5517f2fa87caf3a1b142ce53d75afba4fe5b0d9f5d13a
-          set     x-auth-method: virtual_key
-          set     x-auth-role: internal_user
-          set     x-auth-user-id: ada
-          remove  api-key, litellm_user_api_key, ocp-apim-subscription-key, proxy-authorization, x-api-key, x-auth-model, x-auth-org-alias, x-auth-org-id, x-auth-team-alias, x-auth-team-id, x-auth-user-email, x-envoy-auth-failure-mode-allowed, x-envoy-auth-headers-to-remove, x-envoy-auth-partial-body, x-envoy-internal, x-envoy-original-host, x-envoy-original-path, x-goog-api-key, x-litellm-api-key
-    "#]],
+            allowed
+              set     authorization: (a secret)
+              set     x-auth-key-alias: ada-laptop
+              set     x-auth-key-hash: b66df6d705ffc25e95b5517f2fa87caf3a1b142ce53d75afba4fe5b0d9f5d13a
+              set     x-auth-method: virtual_key
+              set     x-auth-role: internal_user
+              set     x-auth-user-id: ada
+              remove  api-key, litellm_user_api_key, ocp-apim-subscription-key, proxy-authorization, x-api-key, x-auth-end-user-id, x-auth-model, x-auth-org-alias, x-auth-org-id, x-auth-tags, x-auth-team-alias, x-auth-team-id, x-auth-user-email, x-envoy-auth-failure-mode-allowed, x-envoy-auth-headers-to-remove, x-envoy-auth-partial-body, x-envoy-internal, x-envoy-original-host, x-envoy-original-path, x-goog-api-key, x-litellm-api-key
+        "#]],
     );
     explain(
         &["--as", "master", "GET", "/v1//models"],
@@ -153,36 +167,43 @@ fn explain_takes_a_line_of_the_decision_log() {
         &["--decision", "-"],
         &line,
         &expect![[r#"
-        request   POST /v1/chat/completions
-        caller    virtual_key
-        key       b66df6d7 ada-laptop; not blocked; expires: never; models: claude-*, mini
-        user      ada; internal_user; active; models: every model
-        route     chat_completions
-        names     big
+            request   POST /v1/chat/completions
+            caller    virtual_key
+            key       b66df6d7 ada-laptop; not blocked; expires: never; models: claude-*, mini
+            user      ada; internal_user; active; models: every model
+            route     chat_completions
+            names     big
 
-          key_blocked          ok
-          key_expired          ok
-          user_active          ok
-          route_known          ok
-          route_method         ok
-          master_key_only      ok
-          deployment_routes    ok
-          deployment_switches  ok
-          key_routes           ok
-          admin_only           ok
-          pass_through         ok
-          organization         ok
-          role                 ok
-          team_blocked         ok
-          request_readable     ok
-          model_named          ok
-          key_models           key_model_denied  <- decides
-          team_models          ok
-          user_models          ok
-          org_models           ok
+              key_blocked          ok
+              key_expired          ok
+              user_active          ok
+              route_known          ok
+              route_method         ok
+              master_key_only      ok
+              deployment_routes    ok
+              deployment_switches  ok
+              key_routes           ok
+              admin_only           ok
+              pass_through         ok
+              organization         ok
+              role                 ok
+              team_blocked         ok
+              request_readable     ok
+              parameters           ok
+              client_tags          ok
+              user_named           ok
+              model_named          ok
+              key_models           key_model_denied  <- decides
+              team_models          ok
+              user_models          ok
+              org_models           ok
+              tools                ok
+              vector_stores        ok
+              guardrails           ok
+              enforced_params      ok
 
-        denied by `key_models`: key_model_denied (403): the API key may not use this model
-    "#]],
+            denied by `key_models`: key_model_denied (403): the API key may not use this model
+        "#]],
     );
 }
 

@@ -197,9 +197,9 @@ fn a_name_in_the_wrong_place_is_not_quoted() {
         KEYS,
         "keys: [{ sk-canary-0123456789: {} }]\n",
         &expect![[r#"
-        keys.yaml: keys[0]: unknown field `(not shown)`; the fields here are `allowed_routes`, `blocked`, `expires`, `key_alias`, `key_hash`, `metadata`, `models`, `organization_id`, `permissions`, `team_id`, `user_id`
-        keys.yaml: keys[0]: `key_hash` is missing
-    "#]],
+            keys.yaml: keys[0]: unknown field `(not shown)`; the fields here are `allowed_routes`, `blocked`, `expires`, `key_alias`, `key_hash`, `metadata`, `models`, `object_permission`, `organization_id`, `permissions`, `team_id`, `user_id`
+            keys.yaml: keys[0]: `key_hash` is missing
+        "#]],
     );
     check(
         "master_key: ${sk-canary-0123456789}\n",

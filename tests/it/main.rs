@@ -21,6 +21,7 @@ mod matrix;
 mod metadata;
 mod pass_through;
 mod reload;
+mod request_vectors;
 mod roles;
 mod route_properties;
 mod route_vectors;

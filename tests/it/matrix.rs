@@ -44,6 +44,7 @@ const CALLERS: &[(&str, Present)] = &[
     ("viewer", |asked| asked.key("sk-viewer")),
     ("granted", |asked| asked.key("sk-granted")),
     ("org admin", |asked| asked.key("sk-org-admin")),
+    ("tools and stores", |asked| asked.key("sk-tools")),
 ];
 
 fn keys() -> String {
@@ -68,6 +69,10 @@ fn keys() -> String {
         ("sk-viewer", "user_id: view"),
         ("sk-granted", "user_id: int, metadata: { allowed_passthrough_routes: [/bria] }"),
         ("sk-org-admin", "user_id: org"),
+        (
+            "sk-tools",
+            "team_id: tools, metadata: { allowed_tools: [mine, ours] }, object_permission: { vector_stores: [vs_1] }",
+        ),
     ];
     let mut text = String::from(
         "users:\n- { user_id: root, user_role: proxy_admin, models: [no-default-models] }\n\
@@ -77,6 +82,7 @@ fn keys() -> String {
          - { user_id: view, user_role: proxy_admin_viewer }\n\
          - { user_id: org, user_role: internal_user, organization_memberships: [{ organization_id: mini, user_role: org_admin }] }\n\
          teams:\n- { team_id: open }\n- { team_id: mini, models: [mini] }\n- { team_id: blocked, blocked: true }\n\
+         - { team_id: tools, metadata: { allowed_tools: [ours], guardrails: { modify_guardrails: false } } }\n\
          - { team_id: of-mini, organization_id: mini }\n\
          organizations:\n- { organization_id: mini, models: [mini] }\nkeys:\n",
     );
@@ -156,6 +162,10 @@ fn more_requests() -> Vec<(String, Asked)> {
         chat(r#"{"model":"mini","fallbacks":[{"mini":["big"],"model":"mini"}]}"#),
         chat(r#"{"model":"mini","metadata":{"api_base":"http://evil"}}"#),
         chat(r#"{"model":"mini","extra_body":{"model":"big"}}"#),
+        chat(r#"{"model":"mini","tools":[{"name":"ours"}],"vector_store_ids":["vs_1"]}"#),
+        chat(r#"{"model":"mini","tools":[{"name":"mine"}]}"#),
+        chat(r#"{"model":"mini","vector_store_ids":["vs_2"]}"#),
+        chat(r#"{"model":"mini","metadata":"{\"guardrails\":[]}"}"#),
         asked("POST /v1/files, target big", post("/v1/files", r#"{"target_model_names":"mini,big"}"#)),
         asked(
             "POST /v1/files, a large form",
@@ -309,6 +319,9 @@ fn the_page_shows_every_check() {
         ("team_models", &[TeamModelDenied]),
         ("user_models", &[UserModelDenied]),
         ("org_models", &[OrganizationModelDenied]),
+        ("tools", &[ToolDenied]),
+        ("vector_stores", &[VectorStoreDenied]),
+        ("guardrails", &[GuardrailsDenied]),
         ("enforced_params", &[ParameterMissing]),
     ];
     let known: Vec<_> = reasons.iter().map(|(name, _)| *name).collect();

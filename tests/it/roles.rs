@@ -14,6 +14,7 @@ use tollgate::core::identity::Identity;
 use tollgate::core::model_list::ModelList;
 use tollgate::core::policy::rules::RouteRules;
 use tollgate::core::policy::{self, Facts, LazyAsk};
+use tollgate::core::record::permissions::RequestGrants;
 use tollgate::core::record::{KeyRecord, Permissions, Role, User};
 use tollgate::core::route::grant::RouteGrants;
 use tollgate::core::route::groups::GROUPS;
@@ -60,6 +61,7 @@ fn key(user: Option<User>) -> Identity {
         allowed_routes: RouteGrants::default(),
         pass_through: PassThroughGrants::default(),
         permissions: Permissions::default(),
+        requests: RequestGrants::default(),
         user: user.map(Arc::new),
         team: None,
         organization: None,

@@ -334,6 +334,7 @@ fn identity(vector: &Vector) -> Option<Identity> {
         allowed_routes: RouteGrants::compile(allowed.iter().map(String::as_str), &GroupNames::default()).ok()?,
         pass_through: pass_through_grants(vector)?,
         permissions: Permissions { get_spend_routes: permission.and_then(Value::as_bool) },
+        requests: tollgate::core::record::permissions::RequestGrants::default(),
         user: (role != Some("__none__")).then(|| Arc::new(user)),
         team: None,
         organization: None,

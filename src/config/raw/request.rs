@@ -36,3 +36,12 @@ pub enum RawFallbacks {
     /// A request that names any is refused.
     Refuse,
 }
+
+/// Objects somebody may name. Field names are LiteLLM's.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawObjectPermission {
+    /// Ids of vector stores. Empty does not restrict.
+    #[serde(default)]
+    pub vector_stores: Vec<String>,
+}

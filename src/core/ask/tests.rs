@@ -426,3 +426,52 @@ fn a_large_request_is_refused_x08() {
     assert_eq!(at(&[], r#"{"model":"aaaaaaaaaaa"}"#), Some(DenyReason::RequestTooLarge));
     assert_eq!(at(&[("content-length", "21")], r#"{"model":"a"}"#), Some(DenyReason::RequestTooLarge));
 }
+
+/// Every way to name a model that a chat route reads, as a request.
+fn named_by(source: usize, name: &str) -> (String, String) {
+    let chat = "/v1/chat/completions";
+    let json = serde_json::to_string(name).unwrap();
+    match source {
+        0 => (chat.to_owned(), format!(r#""model":{json}"#)),
+        1 => (format!("{chat}?model={name}"), String::new()),
+        2 => (chat.to_owned(), format!(r#""extra_body":{{"model":{json}}}"#)),
+        3 => (format!("/openai/deployments/{name}/chat/completions"), String::new()),
+        _ => (chat.to_owned(), format!(r#""litellm_params":{{"model":{json}}}"#)),
+    }
+}
+
+proptest! {
+    #[test]
+    fn two_sources_for_one_fact_are_one_or_refused(
+        a in 0..5_usize, b in 0..5_usize, x in "[a-c]", y in "[a-c]",
+    ) {
+        let ((first, member), (second, other)) = (named_by(a, &x), named_by(b, &y));
+        let chat = "/v1/chat/completions";
+        prop_assume!(first == chat || second == chat);
+        let target = if first == chat { second } else { first };
+        let members: Vec<_> = [member, other].into_iter().filter(|member| !member.is_empty()).collect();
+        let body = format!("{{{}}}", members.join(","));
+        match whole(&target, &RequestRules::default(), &[], &body) {
+            Ok(ask) => prop_assert!(x == y && ask.model.as_deref() == Some(x.as_str()), "{} {}", target, body),
+            Err(_) => prop_assert!(x != y || a == b, "{} {}", target, body),
+        }
+    }
+
+    #[test]
+    fn fallbacks_agree_with_serde_json(
+        names in proptest::collection::vec("[a-z]{1,4}", 0..5), shape in 0..4_usize, text in any::<bool>(),
+    ) {
+        let json = serde_json::json!(names);
+        let list = match shape {
+            0 => json,
+            1 => names.iter().map(|name| serde_json::json!({"model": name})).collect(),
+            2 => serde_json::json!([{"m": json}]),
+            _ => names.iter().map(|name| serde_json::json!({"m": [{"model": name}]})).collect(),
+        };
+        let settings = serde_json::json!({"fallbacks": list});
+        let settings = if text { serde_json::json!(settings.to_string()) } else { settings };
+        let ask = default(&serde_json::json!({"model": "m", "router_settings_override": settings}).to_string()).unwrap();
+        let found: std::collections::BTreeSet<_> = ask.also.into_iter().collect();
+        prop_assert_eq!(found, names.into_iter().collect());
+    }
+}

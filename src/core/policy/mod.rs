@@ -3,6 +3,7 @@
 //! Authenticate fully first, then the route, then the rest: a caller with an expired key learns nothing
 //! but that the key has expired.
 
+mod guardrails;
 mod key_state;
 mod model;
 mod organization;
@@ -12,6 +13,8 @@ mod role;
 mod route;
 pub mod rules;
 mod team;
+mod tools;
+mod vector_stores;
 mod viewer;
 
 use std::cell::OnceCell;
@@ -24,6 +27,7 @@ use crate::core::ask::rules::RequestRules;
 use crate::core::deny::DenyReason;
 use crate::core::identity::Identity;
 use crate::core::record::Role;
+use crate::core::record::permissions::RequestGrants;
 use crate::core::route::groups::GroupSet;
 use crate::core::route::{Match, Method};
 use rules::RouteRules;
@@ -100,6 +104,12 @@ impl Facts<'_> {
         self.identity.role().or(fallback.then_some(Role::InternalUser))
     }
 
+    /// What the key and its team say about requests.
+    fn request_grants(&self) -> impl Iterator<Item = &RequestGrants> {
+        let key = self.identity.key().map(|key| &key.requests);
+        key.into_iter().chain(self.identity.team().map(|team| &team.requests))
+    }
+
     /// Groups of the path; none when nobody knows it.
     fn groups(&self) -> GroupSet {
         self.found.map_or(GroupSet::EMPTY, |found| found.groups)
@@ -140,6 +150,9 @@ pub const CHECKS: &[Check] = &[
     Check { name: "team_models", run: model::granted_by_team },
     Check { name: "user_models", run: model::granted_by_user },
     Check { name: "org_models", run: model::granted_by_organization },
+    Check { name: "tools", run: tools::granted },
+    Check { name: "vector_stores", run: vector_stores::granted },
+    Check { name: "guardrails", run: guardrails::untouched },
     Check { name: "enforced_params", run: parameters::enforced },
 ];
 
@@ -158,8 +171,10 @@ pub fn judge_open(facts: &Facts<'_>) -> Result<(), DenyReason> {
 /// Members a request of this caller must have (spec section 4.9). Computed for each request: LiteLLM
 /// leaks those of one key to all (SEC-24).
 #[must_use]
-pub fn wanted<'a>(_identity: &'a Identity, request: &'a RequestRules) -> Vec<&'a str> {
-    request.enforced_params.iter().map(String::as_str).collect()
+pub fn wanted<'a>(identity: &'a Identity, request: &'a RequestRules) -> Vec<&'a str> {
+    let key = identity.key().into_iter().flat_map(|key| &key.requests.enforced_params);
+    let team = identity.team().into_iter().flat_map(|team| &team.requests.enforced_params);
+    request.enforced_params.iter().chain(key).chain(team).map(String::as_str).collect()
 }
 
 /// Asks every rule in order.
