@@ -63,17 +63,37 @@ class Keyring:
         self.blocked = caller("blocked", blocked=True)
         self.expired = caller("expired", expires="2020-01-01T00:00:00Z")
         self.outcast = caller("outcast", team_id="grey")
+        self.admin = caller("admin", user_id="admin")
+        self.confined_admin = caller("confined", user_id="admin", allowed_routes=["/v1/models"])
+        self.auditor = caller("auditor", user_id="auditor")
+        self.guest = caller("guest", user_id="guest")
+        self.oscar = caller("oscar", user_id="oscar")
+        """Administers one organisation, and is a mere member of another."""
         self.upstream_secret = new_key("upstream")
         self.enrolled = [
             self.alice, self.nobody, self.mini, self.globs, self.lister, self.blocked, self.expired, self.outcast,
+            self.admin, self.confined_admin, self.auditor, self.guest, self.oscar,
         ]  # fmt: skip
         """Those with an entry in the file."""
-        self.users = [{"user_id": "alice", "user_role": "internal_user", "user_email": "alice@example.com"}]
+        memberships = [
+            {"organization_id": "acme", "user_role": "org_admin"},
+            {"organization_id": "rival", "user_role": "internal_user"},
+        ]
+        self.users: list[Record] = [
+            {"user_id": "alice", "user_role": "internal_user", "user_email": "alice@example.com"},
+            {"user_id": "admin", "user_role": "proxy_admin"},
+            {"user_id": "auditor", "user_role": "proxy_admin_viewer"},
+            {"user_id": "guest", "user_role": "internal_user_viewer"},
+            {"user_id": "oscar", "user_role": "org_admin", "organization_memberships": memberships},
+        ]
         self.teams: list[Record] = [
             {"team_id": "red", "team_alias": "Red Team", "organization_id": "acme"},
             {"team_id": "grey", "blocked": True},
         ]
-        self.organizations = [{"organization_id": "acme", "organization_alias": "ACME"}]
+        self.organizations = [
+            {"organization_id": "acme", "organization_alias": "ACME"},
+            {"organization_id": "rival"},
+        ]
 
     def text(self) -> str:
         """`keys.yaml`."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BufferedIOBase
 
-from websockets.frames import Opcode
+from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 from websockets.utils import accept_key
 
@@ -127,12 +127,12 @@ class _Handler(socketserver.StreamRequestHandler):
 
     def _answers(self, protocol: Protocol) -> Iterator[bytes]:
         yield from protocol.data_to_send()
-        while data := self.rfile.read1(1 << 16):
+        while not protocol.close_expected() and (data := self.rfile.read1(1 << 16)):
             protocol.receive_data(data)
             for event in protocol.events_received():
-                if event.opcode is Opcode.TEXT:
+                if isinstance(event, Frame) and event.opcode is Opcode.TEXT:
                     protocol.send_text(event.data)
-                elif event.opcode is Opcode.BINARY:
+                elif isinstance(event, Frame) and event.opcode is Opcode.BINARY:
                     protocol.send_binary(event.data)
             yield from protocol.data_to_send()
 

@@ -122,7 +122,7 @@ class Gate:
         return json_lines(self.process.out)
 
     def decisions(self, request_id: str | None = None) -> list[Config]:
-        decided = [line for line in self.lines() if line.get("message") == "decision"]
+        decided = [line for line in json_lines(self.process.out, request_id or "") if line.get("message") == "decision"]
         return [line for line in decided if request_id in (None, line["request_id"])]
 
     @property
@@ -195,7 +195,8 @@ class Envoy:
         return int(self.admin(f"/stats?filter=^{name}$")[1].split()[-1])
 
     def access_log(self, request_id: str | None = None) -> list[Config]:
-        return [line for line in json_lines(self.process.out) if request_id in (None, line["request_id"])]
+        lines = json_lines(self.process.out, request_id or "")
+        return [line for line in lines if request_id in (None, line["request_id"])]
 
 
 class Stack:
@@ -249,7 +250,9 @@ class Stack:
 
     def seen(self) -> list[Seen]:
         """What has reached the upstream. A request of our own is the barrier: what came before it has arrived."""
-        assert self.send("GET", "/v1/models", self.keyring.nobody.bearer, ("x-barrier", "1")).status == 200
+        place = self.gate.config.get("credentials", {}).get("header", "authorization")
+        bearer = (place, f"Bearer {self.keyring.nobody.key}")
+        assert self.send("GET", "/v1/models", bearer, ("x-barrier", "1")).status == 200
         *before, barrier = self.recorder.take()
         assert barrier.values(b"x-barrier"), barrier
         return before
@@ -317,10 +320,10 @@ def fetch(address: Address, path: str) -> tuple[int, str]:
         raise ConnectionError(str(unreachable)) from unreachable
 
 
-def json_lines(file: Path) -> list[Config]:
-    """The complete lines of an NDJSON log."""
+def json_lines(file: Path, containing: str = "") -> list[Config]:
+    """The complete lines of an NDJSON log that contain a text."""
     complete = file.read_text(errors="replace").rpartition("\n")[0]
-    return [json.loads(line) for line in complete.splitlines()]
+    return [json.loads(line) for line in complete.splitlines() if containing in line]
 
 
 def _set_port(holder: Config, port: int) -> None:
