@@ -29,6 +29,7 @@ fn links_lead_somewhere() {
         "docs/configuration.md",
         "docs/operations.md",
         "docs/litellm-differences.md",
+        "docs/performance.md",
     ] {
         let text = std::fs::read_to_string(root.join(page)).unwrap();
         let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
