@@ -548,15 +548,12 @@ def test_tb9_tb10_tb11_langfuse(passing: Stack) -> None:
 # ---- a key that was not asked for ---------------------------------------------------------------------------------
 
 
-ELSEWHERE = pytest.mark.xfail(strict=True, reason="beyond Google's routes `key` is a parameter like any other")
-
-
 @pytest.mark.parametrize(
     "target",
     [
         "/v1beta/models/gpt-4o:countTokens",
         "/v1/models/gpt-4o:countTokens",
-        pytest.param("/v1/chat/completions", marks=ELSEWHERE),
+        "/v1/chat/completions",
     ],
 )
 def test_s242_a_key_in_a_query_where_none_is_read(stack: Stack, keyring: Keyring, target: str) -> None:

@@ -1,8 +1,8 @@
 //! `?key=<key>` on Google's routes, as the Google AI Studio clients send it (LiteLLM EXT-7).
 //!
 //! On these routes the parameter is a credential whether it is read or not, so it is always removed.
-//! Elsewhere it is none: LiteLLM's `/key/info?key=` names the key it is about.
-//! The proxy removes it by its plain name: any other spelling of the name is malformed.
+//! Elsewhere it is one when it holds a virtual key, except below `/key`, where it names the key that the
+//! request is about. The proxy removes it by its plain name: any other spelling of the name is malformed.
 
 use std::borrow::Cow;
 
@@ -10,6 +10,7 @@ use percent_encoding::percent_decode_str;
 
 use super::{Extractor, Found, Input, OptionalSource, Place, Source};
 use crate::core::deny::DenyReason;
+use crate::core::path::is_below;
 use crate::core::route::dialect::Dialect;
 
 /// The parameter.
@@ -37,10 +38,18 @@ pub fn is_present(input: &Input<'_>) -> Result<bool, DenyReason> {
 }
 
 fn find<'a>(input: &Input<'a>) -> Result<Option<Cow<'a, str>>, DenyReason> {
-    let google = Dialect::of(input.path) == Dialect::Google;
-    let (true, Some(query)) = (google, input.query) else {
+    let Some(query) = input.query.filter(|_| !is_below(input.path, "/key")) else {
         return Ok(None);
     };
+    let found = find_in(query);
+    if Dialect::of(input.path) == Dialect::Google {
+        return found;
+    }
+    // Another API's `key` may come twice, or in any spelling: it is none of ours.
+    Ok(found.unwrap_or_default().filter(|value| value.starts_with("sk-")))
+}
+
+fn find_in(query: &str) -> Result<Option<Cow<'_, str>>, DenyReason> {
     let mut found = None;
     for pair in query.split('&') {
         // Some decoders take `;` for a separator as well: a key behind one is none that could be removed.

@@ -113,9 +113,13 @@ fn a_query_key_and_a_websocket_item_go_too_s088() {
     assert!(
         mutations.set().any(|(name, value)| name.as_str() == "sec-websocket-protocol" && value.as_str() == "realtime")
     );
-    let elsewhere = Input { path: "/v1/models", ..asked };
-    let mutations = policy().mutations(&Identity::Anonymous, None, &[], &elsewhere).unwrap();
-    assert_eq!(mutations.remove_query().count(), 0, "no credential elsewhere");
+    for (path, query, removed) in
+        [("/v1/models", "key=sk-a", 1), ("/v1/models", "key=plain", 0), ("/key/info", "key=sk-a", 0)]
+    {
+        let elsewhere = Input { path, query: Some(query), ..asked };
+        let mutations = policy().mutations(&Identity::Anonymous, None, &[], &elsewhere).unwrap();
+        assert_eq!(mutations.remove_query().count(), removed, "{path}?{query}");
+    }
     let without = Input { query: None, ..asked };
     assert_eq!(
         policy().mutations(&Identity::Anonymous, None, &[], &without).unwrap().remove_query().count(),
