@@ -17,10 +17,22 @@ fn collect(directory: &Path, files: &mut Vec<(PathBuf, String)>) {
             collect(&path, files);
         } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
             let text = std::fs::read_to_string(&path).unwrap();
-            let code = text.split("#[cfg(test)]").next().unwrap().to_owned();
-            files.push((path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().to_owned(), code));
+            let path = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().to_owned();
+            let code = without_tests(&path, &text);
+            files.push((path, code));
         }
     }
+}
+
+/// The file up to its tests, which are its end: nothing hides behind them.
+fn without_tests(path: &Path, text: &str) -> String {
+    let Some((code, tests)) = text.split_once("\n#[cfg(test)]\n") else {
+        return text.to_owned();
+    };
+    let outer: Vec<_> = tests.lines().filter(|line| !line.is_empty() && !line.starts_with(' ')).collect();
+    let at_the_end = matches!(outer.as_slice(), ["mod tests {", "}"] | ["mod tests;"]);
+    assert!(at_the_end, "{}: something follows the tests: {outer:?}", path.display());
+    code.to_owned()
 }
 
 /// Code without comments.
