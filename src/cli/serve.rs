@@ -1,6 +1,7 @@
 //! `tollgate serve --config FILE`.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -39,6 +40,9 @@ async fn serve(app: App) -> Done {
     Ok(String::new())
 }
 
+/// Signals this close together are one.
+const ONE_WORD: Duration = Duration::from_secs(1);
+
 /// SIGTERM drains; a second one, or Ctrl-C, closes at once.
 fn stop_on_signal(shutdown: Shutdown) -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
@@ -48,10 +52,16 @@ fn stop_on_signal(shutdown: Shutdown) -> std::io::Result<impl Future<Output = ()
             _ = terminate.recv() => shutdown.drain(),
             _ = interrupt.recv() => {}
         }
-        if shutdown.is_draining() {
+        let since = Instant::now();
+        while shutdown.is_draining() {
             tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {
+                    // A supervisor may signal a process, and its group with it: that is one word.
+                    if since.elapsed() > ONE_WORD {
+                        break;
+                    }
+                }
+                _ = interrupt.recv() => break,
             }
         }
         shutdown.close();
