@@ -83,6 +83,7 @@ class Recorder:
 
 class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
+    request_queue_size = 1024
     block_on_close = False
     recorder: Recorder
 
