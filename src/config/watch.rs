@@ -27,7 +27,7 @@ const POLL: Duration = Duration::from_millis(500);
 const SETTLE: Duration = Duration::from_millis(25);
 /// A file that is written in place counts once nothing was written for this long: whoever writes it may be
 /// at the line before `blocked: true`.
-const QUIET: Duration = Duration::from_millis(400);
+const QUIET: Duration = Duration::from_millis(250);
 
 /// The one writer of [`Live`].
 #[derive(Debug)]

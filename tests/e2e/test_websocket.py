@@ -43,7 +43,6 @@ def opened(stack: Stack, attempt: Attempt) -> ClientConnection:
         subprotocols=[Subprotocol(name) for name in attempt.protocols] or None,
         compression=None,
         proxy=None,
-        close_timeout=0.1,  # Envoy takes a second to close; nothing is left to say
     )
 
 
