@@ -97,7 +97,8 @@ fn answer(verdict: &Verdict, version: &str, id: &str, http: Option<&HttpRequest>
         Decision::Allow(mutations) => Ok(encode::allow(mutations, metadata)),
         Decision::Deny(reason) => {
             let dialect = Dialect::of(http.map_or("", |http| &http.path));
-            Ok(encode::deny(refuse::render(*reason, dialect, id, verdict.evidence.methods), metadata))
+            let Evidence { methods, retry_after, .. } = verdict.evidence;
+            Ok(encode::deny(refuse::render(*reason, dialect, id, methods, retry_after), metadata))
         }
         Decision::Indeterminate(Outage::Overloaded) => Err(Status::resource_exhausted("too many checks at one time")),
         Decision::Indeterminate(Outage::RequestMissing) => {
