@@ -13,6 +13,7 @@ use crate::core::identity::Identity;
 use crate::core::models::ModelMap;
 use crate::core::mutate::HeaderPolicy;
 use crate::core::path::Target;
+use crate::core::peer::PeerRule;
 use crate::core::policy::rules::RouteRules;
 use crate::core::policy::{self, Facts};
 use crate::core::record::Named;
@@ -38,6 +39,8 @@ pub struct Snapshot {
     pub body_limits: BodyLimits,
     /// What the upstream sees.
     pub headers: HeaderPolicy,
+    /// Where requests may come from.
+    pub peers: PeerRule,
 }
 
 /// The decision, with the evidence it rests on.
@@ -82,6 +85,7 @@ async fn journey(
     now: Timestamp,
     evidence: &mut Evidence,
 ) -> Result<Decision, Failure> {
+    snapshot.peers.admit(view.peer)?;
     if view.headers.fidelity() == Fidelity::Lossy && view.target.contains('!') {
         // It may stand for a byte that the upstream gets and we do not see (S-011).
         return Err(DenyReason::PathMalformed.into());
@@ -119,6 +123,7 @@ async fn journey(
         path: &target.path,
         method,
         found: found.as_ref(),
+        headers: &view.headers,
         ask: &ask,
         chains: &policy::chains(&ask, &snapshot.models, identity),
         named: &named,

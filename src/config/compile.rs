@@ -9,7 +9,7 @@ use super::problem::Problems;
 use super::raw::{
     RawConfig, RawCredentials, RawHeaders, RawKeyFile, RawKeys, RawLimits, RawListen, RawSource, RawUpstreamCredential,
 };
-use super::{keys, models, routes, secret};
+use super::{keys, models, request, routes, secret};
 use crate::authn::{Authenticator, MasterKey};
 use crate::core::ask::BodyLimits;
 use crate::core::extract::{CREDENTIAL_HEADERS, Extractor, OptionalSource};
@@ -60,6 +60,7 @@ pub(super) fn configuration(
     // Names are known even where a group is not sound, so that a key file is not blamed for it.
     let names = GroupNames::new(raw.routes.groups.keys().cloned().collect());
     let routes = routes::compile(&raw.routes, &raw.litellm_compat, &mut section);
+    let peers = request::peers(&raw.request, &mut section);
     let models = models::compile(&raw.models, &raw.model_group_alias, &mut section);
     let authenticator = authenticator(&raw, &names, &mut section);
     let version = section.reader.version();
@@ -68,8 +69,8 @@ pub(super) fn configuration(
     let (routes, rules) = routes?;
     let configured = extractor.custom_header.iter().chain(routes.credential_headers()).cloned();
     let headers = headers?.with_credential_headers(configured);
-    let (authenticator, models) = (authenticator?, models?);
-    let snapshot = Snapshot { version, authenticator, extractor, routes, rules, models, body_limits, headers };
+    let (authenticator, models, peers) = (authenticator?, models?, peers?);
+    let snapshot = Snapshot { version, authenticator, extractor, routes, rules, models, body_limits, headers, peers };
     let settings = Settings { listen: raw.listen, log: raw.log, limits: raw.limits };
     Some(Configuration { snapshot: Arc::new(snapshot), settings, warnings })
 }

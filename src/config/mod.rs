@@ -7,6 +7,7 @@ pub mod load;
 mod models;
 pub mod problem;
 pub mod raw;
+mod request;
 mod routes;
 pub mod schema;
 pub mod secret;

@@ -5,6 +5,7 @@
 mod keys;
 mod models;
 mod records;
+mod request;
 mod routes;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ pub use models::{RawEndUsers, RawModel};
 pub use records::{
     RawAccessGroup, RawAgent, RawBudget, RawEndUser, RawModelBudget, RawProject, RawTag, RawTeamMembership, RawWindow,
 };
+pub use request::RawRequest;
 pub use routes::{RawAuthParser, RawCompat, RawMethod, RawPassThrough, RawPassThroughHeaders, RawRoutes};
 
 /// Tollgate's configuration.
@@ -41,6 +43,9 @@ pub struct RawConfig {
     /// Which routes there are.
     #[serde(default)]
     pub routes: RawRoutes,
+    /// What is asked of every request.
+    #[serde(default)]
+    pub request: RawRequest,
     /// What is known of the upstream's models. Models that are not listed are restricted by their names alone.
     #[serde(default)]
     pub models: Vec<RawModel>,

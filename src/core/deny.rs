@@ -10,6 +10,8 @@ pub enum DenyReason {
     PathMalformed,
     /// No route expects this method.
     MethodNotAllowed,
+    /// The request comes from an address that is not allowed.
+    AddressNotAllowed,
     /// No credential in any place that is read.
     CredentialMissing,
     /// A credential that cannot be one, or a repeated header.
@@ -59,6 +61,8 @@ pub enum DenyReason {
     ProjectBlocked,
     /// The end user the request names is blocked.
     EndUserBlocked,
+    /// The key's agent must say which trace a request belongs to.
+    TraceIdMissing,
     /// The route names a model in its body, and the proxy sent none.
     BodyMissing,
     /// The body has no announced length, so that nobody knows whether all of it was seen.
@@ -124,9 +128,10 @@ pub struct Refusal {
 
 impl DenyReason {
     /// Every reason, for the guards that want all of them covered.
-    pub const ALL: [Self; 50] = [
+    pub const ALL: [Self; 52] = [
         Self::PathMalformed,
         Self::MethodNotAllowed,
+        Self::AddressNotAllowed,
         Self::CredentialMissing,
         Self::CredentialMalformed,
         Self::CredentialConflict,
@@ -151,6 +156,7 @@ impl DenyReason {
         Self::TeamBlocked,
         Self::ProjectBlocked,
         Self::EndUserBlocked,
+        Self::TraceIdMissing,
         Self::BodyMissing,
         Self::BodyLengthMissing,
         Self::BodyTruncated,
@@ -185,6 +191,7 @@ impl DenyReason {
         let (label, status, kind, message) = match self {
             Self::PathMalformed => ("path_malformed", 400, "bad_request_error", "the request path is malformed or ambiguous"),
             Self::MethodNotAllowed => ("method_not_allowed", 405, "bad_request_error", "the method is not allowed for this route"),
+            Self::AddressNotAllowed => ("address_not_allowed", 403, "auth_error", "requests from this address are not allowed"),
             Self::CredentialMissing => ("credential_missing", 401, "auth_error", "no API key was sent; send `Authorization: Bearer sk-…` or `x-api-key: sk-…`"),
             Self::CredentialMalformed => ("credential_malformed", 401, "auth_error", "the API key is malformed; send it once, as `Authorization: Bearer sk-…` or `x-api-key: sk-…`"),
             Self::CredentialConflict => ("credential_conflict", 401, "auth_error", "the request carries different API keys; send one"),
@@ -209,6 +216,7 @@ impl DenyReason {
             Self::TeamBlocked => ("team_blocked", 403, "auth_error", "the team of the API key is blocked"),
             Self::ProjectBlocked => ("project_blocked", 403, "auth_error", "the project of the API key is blocked"),
             Self::EndUserBlocked => ("end_user_blocked", 403, "auth_error", "the end user is blocked"),
+            Self::TraceIdMissing => ("trace_id_missing", 400, "bad_request_error", "the agent of the API key must send a trace id, as `x-litellm-trace-id`"),
             Self::BodyMissing => ("body_missing", 400, "invalid_request_error", "this route needs a JSON body"),
             Self::BodyLengthMissing => ("body_length_missing", 411, "invalid_request_error", "the request body needs a content-length"),
             Self::BodyTruncated => ("body_truncated", 413, "invalid_request_error", "the request body is too large to be checked"),

@@ -16,6 +16,7 @@ pub mod model_list;
 pub mod models;
 pub mod mutate;
 pub mod path;
+pub mod peer;
 pub mod policy;
 pub mod record;
 pub mod request;

@@ -248,6 +248,26 @@ fn money_and_models_are_checked_as_strictly() {
 }
 
 #[test]
+fn networks_are_networks() {
+    let request = |list: &str| format!("master_key: sk-0123456789-abcdefghij\nrequest: {{ allowed_ips: {list} }}\n");
+    check(
+        &request("[10.0.0.0/8, 10.0.0.0/33, localhost]"),
+        "",
+        &expect![[r#"
+        tollgate.yaml: request.allowed_ips[1]: it is no network; write it like `10.0.0.0/8`, or one address
+        tollgate.yaml: request.allowed_ips[2]: it is no network; write it like `10.0.0.0/8`, or one address
+    "#]],
+    );
+    check(
+        &request("[]"),
+        "",
+        &expect![[r#"
+        tollgate.yaml: request.allowed_ips: it lets nobody in; name networks, or leave it out
+    "#]],
+    );
+}
+
+#[test]
 fn what_cannot_raise_a_budget_is_ignored_and_said_b14() {
     let files = Files::new(
         KEYS,

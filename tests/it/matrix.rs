@@ -44,6 +44,8 @@ const CALLERS: &[(&str, Present)] = &[
     ("viewer", |asked| asked.key("sk-viewer")),
     ("granted", |asked| asked.key("sk-granted")),
     ("org admin", |asked| asked.key("sk-org-admin")),
+    ("agent", |asked| asked.key("sk-agent")),
+    ("traced agent", |asked| asked.key("sk-agent").header("x-claude-session-id", "0123-abcd")),
     ("blocked project", |asked| asked.key("sk-blocked-project")),
     ("mini project", |asked| asked.key("sk-mini-project")),
     ("mini member", |asked| asked.key("sk-mini-member")),
@@ -84,6 +86,7 @@ const KEYS: &[(&str, &str)] = &[
     ("sk-viewer", "user_id: view"),
     ("sk-granted", "user_id: int, metadata: { allowed_passthrough_routes: [/bria] }"),
     ("sk-org-admin", "user_id: org"),
+    ("sk-agent", "agent_id: traced"),
     ("sk-blocked-project", "project_id: blocked"),
     ("sk-mini-project", "project_id: mini"),
     ("sk-mini-member", "user_id: min, team_id: members"),
@@ -123,7 +126,7 @@ const RECORDS: &str = "users:\n- { user_id: root, user_role: proxy_admin, models
          access_groups:\n- { access_group_id: mini, access_model_names: [mini], assigned_team_ids: [open] }\n\
          end_users:\n- { user_id: blocked, blocked: true }\n- { user_id: spent, max_budget: 1, spend: 1 }\n\
          - { user_id: spent-big, budget_id: one, model_spend: { big: 2 } }\n\
-         tags:\n- { tag_name: spent, max_budget: 1, spend: 3 }\nkeys:\n";
+         tags:\n- { tag_name: spent, max_budget: 1, spend: 3 }\nagents:\n- { agent_id: traced, require_trace_id_on_calls_by_agent: true }\nkeys:\n";
 
 fn keys() -> String {
     let mut text = RECORDS.to_owned();
@@ -241,7 +244,10 @@ async fn whole_page() -> String {
     let everything = page(&running.client().await).await;
     files.write("tollgate.yaml", &config("").replace("routes: {", CLOSED));
     let running = Running::start(&files.config()).await;
-    format!("{everything}{}", closed(&running.client().await).await)
+    let closed = closed(&running.client().await).await;
+    files.write("tollgate.yaml", &config("request: { allowed_ips: [10.0.0.0/8] }\n"));
+    let running = Running::start(&files.config()).await;
+    format!("{everything}{closed}{}", peers(&running.client().await).await)
 }
 
 const MODELS: &str = "models: [{ name: free, zero_cost: true }]\n\
@@ -263,6 +269,19 @@ async fn closed(client: &Client) -> String {
             let who = if key == MASTER_KEY { "master" } else { "open" };
             let outcome = client.outcome(asked.clone().key(key).raw()).await.summary();
             writeln!(page, "  {title:<22} {who:<8} {outcome}").unwrap();
+        }
+    }
+    page
+}
+
+/// A deployment for one network.
+async fn peers(client: &Client) -> String {
+    let mut page = String::from("\nwhere `request.allowed_ips` is [10.0.0.0/8]\n");
+    for address in ["10.0.0.5", "::ffff:10.0.0.5", "6.6.6.6", "a pipe"] {
+        for path in ["/v1/models", "/health/liveliness"] {
+            let asked = get(path).key("sk-open").header("x-forwarded-for", "10.0.0.5");
+            let outcome = client.outcome(asked.from(address)).await.summary();
+            writeln!(page, "  {address:<16} {path:<20} {outcome}").unwrap();
         }
     }
     page
@@ -304,6 +323,7 @@ fn the_page_shows_every_check() {
         ("team_blocked", &[TeamBlocked]),
         ("project_blocked", &[ProjectBlocked]),
         ("end_user_blocked", &[EndUserBlocked]),
+        ("agent_trace", &[TraceIdMissing]),
         (
             "request_readable",
             &[BodyMissing, BodyLengthMissing, BodyTruncated, BodyMalformed, ModelMalformed, ModelAmbiguous],

@@ -27,6 +27,8 @@ struct Vector {
     #[serde(default)]
     target: Option<String>,
     #[serde(default)]
+    peer: Option<String>,
+    #[serde(default)]
     headers: Vec<(String, String)>,
     #[serde(default)]
     key: Map<String, Value>,
@@ -74,8 +76,9 @@ impl Vector {
         if load(&files.config(), &environment).result.is_err() {
             return "refused".to_owned();
         }
+        let request = self.peer.as_ref().map_or_else(|| self.asked().raw(), |peer| self.asked().from(peer));
         let running = Running::start(&files.config()).await;
-        running.client().await.outcome(self.asked().raw()).await.summary()
+        running.client().await.outcome(request).await.summary()
     }
 }
 

@@ -365,6 +365,7 @@ fn judge(vector: &Vector, table: &RouteTable, path: &str, found: Option<&Match<'
         id: "",
         method: method.as_str(),
         target: path,
+        peer: None,
         headers: HeaderView::new(Vec::new(), Fidelity::Exact),
         body: BodyView::Complete { bytes: body.as_bytes(), fidelity: Fidelity::Exact, announced: true },
     };
@@ -378,6 +379,7 @@ fn judge(vector: &Vector, table: &RouteTable, path: &str, found: Option<&Match<'
         path,
         method,
         found,
+        headers: &view.headers,
         ask: &ask,
         chains: &[],
         named: &Named::default(),

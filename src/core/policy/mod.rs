@@ -3,6 +3,7 @@
 //! Authenticate fully first, then the route, then the rest: a caller with an expired key learns nothing
 //! but that the key has expired.
 
+mod agent;
 mod budget;
 mod end_user;
 mod key_state;
@@ -23,6 +24,7 @@ use crate::core::deny::DenyReason;
 use crate::core::identity::Identity;
 use crate::core::models::{Chain, ModelMap};
 use crate::core::record::{Named, Role};
+use crate::core::request::HeaderView;
 use crate::core::route::groups::GroupSet;
 use crate::core::route::{Match, Method};
 use rules::RouteRules;
@@ -40,6 +42,8 @@ pub struct Facts<'a> {
     pub method: Method,
     /// The route, if the path is one of the catalogue.
     pub found: Option<&'a Match<'a>>,
+    /// The request's headers.
+    pub headers: &'a HeaderView<'a>,
     /// What the request names, or why that cannot be told.
     pub ask: &'a Result<Ask, DenyReason>,
     /// The names of every model the request names; see [`chains`].
@@ -104,6 +108,7 @@ pub const CHECKS: &[Check] = &[
     Check { name: "team_blocked", run: team::not_blocked },
     Check { name: "project_blocked", run: project::not_blocked },
     Check { name: "end_user_blocked", run: end_user::not_blocked },
+    Check { name: "agent_trace", run: agent::traced },
     Check { name: "request_readable", run: model::readable },
     Check { name: "model_named", run: model::named },
     Check { name: "model_aliases", run: model::aliases_end },
