@@ -11,7 +11,7 @@ use crate::core::deny::DenyReason;
 use crate::core::extract::{Extractor, Input};
 use crate::core::identity::Identity;
 use crate::core::models::ModelMap;
-use crate::core::mutate::HeaderPolicy;
+use crate::core::mutate::{About, HeaderPolicy};
 use crate::core::path::Target;
 use crate::core::peer::PeerRule;
 use crate::core::policy::rules::RouteRules;
@@ -64,6 +64,10 @@ pub struct Evidence {
     pub identity: Option<Identity>,
     /// The model the request was judged by.
     pub model: Option<String>,
+    /// For whom the caller asked.
+    pub end_user: Option<String>,
+    /// The records the request names.
+    pub named: Named,
     /// In how many seconds a refused request may be tried again, where that is known.
     pub retry_after: Option<u64>,
 }
@@ -114,10 +118,10 @@ async fn journey(
     let read = |found| ask::read(view, target.query, method, found, snapshot.body_limits);
     let ask = found.as_ref().map_or(Ok(Ask::default()), read);
     evidence.model = ask.as_ref().ok().and_then(|ask| ask.model.clone());
-    let named = match &ask {
-        Ok(ask) => snapshot.authenticator.named(ask, identity).await?,
-        Err(_) => Named::default(),
-    };
+    if let Ok(ask) = &ask {
+        evidence.end_user.clone_from(&ask.end_user);
+        evidence.named = snapshot.authenticator.named(ask, identity).await?;
+    }
     let facts = Facts {
         identity,
         path: &target.path,
@@ -126,7 +130,7 @@ async fn journey(
         headers: &view.headers,
         ask: &ask,
         chains: &policy::chains(&ask, &snapshot.models, identity),
-        named: &named,
+        named: &evidence.named,
         models: &snapshot.models,
         rules: &snapshot.rules,
         now,
@@ -136,8 +140,9 @@ async fn journey(
         return Err(reason.into());
     }
 
-    let model = evidence.model.as_deref();
-    Ok(Decision::Allow(Box::new(snapshot.headers.mutations(identity, model, &credential.places, &input)?)))
+    let region = evidence.named.end_user.as_ref().and_then(|end_user| end_user.region.as_deref());
+    let about = About { model: evidence.model.as_deref(), region };
+    Ok(Decision::Allow(Box::new(snapshot.headers.mutations(identity, about, &credential.places, &input)?)))
 }
 
 /// Whole seconds, rounded up: who waits for them comes in time.
@@ -156,5 +161,5 @@ fn public(snapshot: &Snapshot, input: &Input<'_>, method: Method) -> Result<Deci
 }
 
 fn open(snapshot: &Snapshot, input: &Input<'_>) -> Result<Decision, DenyReason> {
-    Ok(Decision::Allow(Box::new(snapshot.headers.mutations(&Identity::Anonymous, None, &[], input)?)))
+    Ok(Decision::Allow(Box::new(snapshot.headers.mutations(&Identity::Anonymous, About::default(), &[], input)?)))
 }
