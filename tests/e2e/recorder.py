@@ -82,7 +82,6 @@ class Recorder:
 
 
 class _Server(socketserver.ThreadingTCPServer):
-    request_queue_size = 128
     daemon_threads = True
     request_queue_size = 1024
     block_on_close = False
