@@ -213,8 +213,15 @@ fn query_facts<'r>(query: Option<&str>, reading: &'r Reading<'r>) -> Facts<'r> {
     let mut facts = Facts::new(reading.rules, &reading.wanted, Fidelity::Exact);
     for pair in query.unwrap_or_default().split(['&', ';']).filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let (Ok(name), Ok(value)) = (decode(name), decode(value)) else {
-            continue;
+        // A name that cannot be decoded is none that anybody looks for; a value that cannot be still is one.
+        let (name, value) = match (decode(name), decode(value)) {
+            (Ok(name), Ok(value)) => (name, value),
+            (Ok(name), Err(_)) if name != "model" => {
+                facts.malformed();
+                continue;
+            }
+            // The model's sources are compared one by one.
+            (Ok(_) | Err(_), _) => continue,
         };
         facts.member(Place::Top, &name);
         let place = Place::Top.member(&name);

@@ -139,6 +139,15 @@ fn a_body_without_a_length_may_go_on_s049() {
 }
 
 #[test]
+fn a_parameter_that_cannot_be_decoded_is_not_overlooked() {
+    let chat = |query: &str| ask(&format!("/v1/chat/completions?{query}"), &[], exact(br#"{"model":"gpt-4o"}"#));
+    for query in ["api_base=http://x%ff", "fallbacks=%ff", "user=%ff"] {
+        assert_eq!(chat(query), Err(DenyReason::BodyMalformed), "{query}");
+    }
+    assert_eq!(chat("%ff=1"), model("gpt-4o"), "a name that cannot be decoded is none that anybody looks for");
+}
+
+#[test]
 fn headers_that_change_the_reading_are_refused() {
     let at = |name, value| ask("/v1/chat/completions", &[(name, value)], exact(br#"{"model":"a"}"#));
     for (name, value) in [
