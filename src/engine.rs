@@ -10,10 +10,13 @@ use crate::core::decision::Decision;
 use crate::core::deny::DenyReason;
 use crate::core::extract::{Extractor, Input};
 use crate::core::identity::Identity;
-use crate::core::mutate::HeaderPolicy;
+use crate::core::models::ModelMap;
+use crate::core::mutate::{About, HeaderPolicy};
 use crate::core::path::Target;
+use crate::core::peer::PeerRule;
 use crate::core::policy::rules::RouteRules;
 use crate::core::policy::{self, Facts};
+use crate::core::record::Named;
 use crate::core::request::{Fidelity, RequestView};
 use crate::core::route::{Method, MethodSet, RouteTable};
 
@@ -30,10 +33,14 @@ pub struct Snapshot {
     pub routes: RouteTable,
     /// What is said about it to everybody.
     pub rules: RouteRules,
+    /// What is known of the upstream's models.
+    pub models: ModelMap,
     /// What is known of the proxy's buffering.
     pub body_limits: BodyLimits,
     /// What the upstream sees.
     pub headers: HeaderPolicy,
+    /// Where requests may come from.
+    pub peers: PeerRule,
 }
 
 /// The decision, with the evidence it rests on.
@@ -57,6 +64,12 @@ pub struct Evidence {
     pub identity: Option<Identity>,
     /// The model the request was judged by.
     pub model: Option<String>,
+    /// For whom the caller asked.
+    pub end_user: Option<String>,
+    /// The records the request names.
+    pub named: Named,
+    /// In how many seconds a refused request may be tried again, where that is known.
+    pub retry_after: Option<u64>,
 }
 
 /// Judges one request by one snapshot. `now` is read once, by the caller.
@@ -76,6 +89,7 @@ async fn journey(
     now: Timestamp,
     evidence: &mut Evidence,
 ) -> Result<Decision, Failure> {
+    snapshot.peers.admit(view.peer)?;
     if view.headers.fidelity() == Fidelity::Lossy && view.target.contains('!') {
         // It may stand for a byte that the upstream gets and we do not see (S-011).
         return Err(DenyReason::PathMalformed.into());
@@ -104,12 +118,37 @@ async fn journey(
     let read = |found| ask::read(view, target.query, method, found, snapshot.body_limits);
     let ask = found.as_ref().map_or(Ok(Ask::default()), read);
     evidence.model = ask.as_ref().ok().and_then(|ask| ask.model.clone());
-    let facts =
-        Facts { identity, path: &target.path, method, found: found.as_ref(), ask: &ask, rules: &snapshot.rules, now };
-    policy::judge(&facts)?;
+    if let Ok(ask) = &ask {
+        evidence.end_user.clone_from(&ask.end_user);
+        evidence.named = snapshot.authenticator.named(ask, identity).await?;
+    }
+    let facts = Facts {
+        identity,
+        path: &target.path,
+        method,
+        found: found.as_ref(),
+        headers: &view.headers,
+        ask: &ask,
+        chains: &policy::chains(&ask, &snapshot.models, identity),
+        named: &evidence.named,
+        models: &snapshot.models,
+        rules: &snapshot.rules,
+        now,
+    };
+    if let Err(reason) = policy::judge(&facts) {
+        evidence.retry_after = policy::retry_at(&facts, reason).map(|at| seconds_until(at, now));
+        return Err(reason.into());
+    }
 
-    let model = evidence.model.as_deref();
-    Ok(Decision::Allow(Box::new(snapshot.headers.mutations(identity, model, &credential.places, &input)?)))
+    let region = evidence.named.end_user.as_ref().and_then(|end_user| end_user.region.as_deref());
+    let about = About { model: evidence.model.as_deref(), region };
+    Ok(Decision::Allow(Box::new(snapshot.headers.mutations(identity, about, &credential.places, &input)?)))
+}
+
+/// Whole seconds, rounded up: who waits for them comes in time.
+fn seconds_until(at: Timestamp, now: Timestamp) -> u64 {
+    let milliseconds = at.as_millisecond().saturating_sub(now.as_millisecond());
+    u64::try_from(milliseconds).unwrap_or_default().div_ceil(1000)
 }
 
 /// What anybody may do to a public path.
@@ -122,5 +161,5 @@ fn public(snapshot: &Snapshot, input: &Input<'_>, method: Method) -> Result<Deci
 }
 
 fn open(snapshot: &Snapshot, input: &Input<'_>) -> Result<Decision, DenyReason> {
-    Ok(Decision::Allow(Box::new(snapshot.headers.mutations(&Identity::Anonymous, None, &[], input)?)))
+    Ok(Decision::Allow(Box::new(snapshot.headers.mutations(&Identity::Anonymous, About::default(), &[], input)?)))
 }

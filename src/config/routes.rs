@@ -17,14 +17,14 @@ use crate::core::route::{Additions, Endpoint, Method, MethodSet, RouteTable};
 
 /// Compiles the section. `None` when that failed; the reasons were noted.
 pub(super) fn compile(
-    raw: RawRoutes,
+    raw: &RawRoutes,
     compat: &RawCompat,
     section: &mut Section<'_, '_>,
 ) -> Option<(RouteTable, RouteRules)> {
     let catalogue = RouteTable::new(Vec::new(), String::new());
     let public = public(&raw.public, &catalogue, section);
-    let root_path = root_path(raw.root_path, section);
-    let groups = groups(raw.groups, section);
+    let root_path = root_path(raw.root_path.clone(), section);
+    let groups = groups(raw.groups.clone(), section);
     let pass_through = pass_through(&raw.pass_through, &catalogue, section);
     let table = RouteTable::build(Additions { public: public?, root_path: root_path?, groups: groups?, pass_through });
     let allowed = raw.allowed.as_deref().map(|list| choice("routes.allowed", list, &table, section));
@@ -216,5 +216,6 @@ fn litellm_compat(raw: &RawCompat) -> LiteLlmCompat {
         spend_permission_by_name: raw.spend_permission_by_name,
         self_managed_without_user: raw.self_managed_without_user,
         health_is_info_route: raw.health_is_info_route,
+        alias_grants_target: raw.alias_grants_target,
     }
 }

@@ -9,7 +9,7 @@ use crate::core::header::{HeaderName, HeaderValue, fold};
 use crate::core::identity::Identity;
 
 /// The identity headers, without their prefix (LiteLLM ID-4).
-pub const IDENTITY_HEADERS: [&str; 11] = [
+pub const IDENTITY_HEADERS: [&str; 15] = [
     "method",
     "key-hash",
     "key-alias",
@@ -20,8 +20,21 @@ pub const IDENTITY_HEADERS: [&str; 11] = [
     "team-alias",
     "org-id",
     "org-alias",
+    "project-id",
+    "project-alias",
+    "agent-id",
     "model",
+    "model-region",
 ];
+
+/// What is known of a request, beside its caller.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct About<'a> {
+    /// The one model the request was judged by.
+    pub model: Option<&'a str>,
+    /// Where the models of its end user must run.
+    pub region: Option<&'a str>,
+}
 
 /// Headers about the proxy's own work that only the proxy may say (S-028, S-047, S-054).
 const PROXY_HEADERS: &[&str] = &[
@@ -108,8 +121,7 @@ impl HeaderPolicy {
 
     /// The changes for a request of this caller.
     ///
-    /// `accepted` are the places of the credential that was accepted; `model` is the one model the
-    /// request was judged by.
+    /// `accepted` are the places of the credential that was accepted.
     ///
     /// # Errors
     /// [`DenyReason::HeaderMalformed`] when a header that must go cannot be named in a removal;
@@ -117,11 +129,11 @@ impl HeaderPolicy {
     pub fn mutations(
         &self,
         identity: &Identity,
-        model: Option<&str>,
+        about: About<'_>,
         accepted: &[Place],
         input: &Input<'_>,
     ) -> Result<Mutations, DenyReason> {
-        let mut set = self.identity_headers(identity, model);
+        let mut set = self.identity_headers(identity, about);
         set.extend(self.upstream_credential.clone());
         let keeps = |place: &Place| self.keep_credential && accepted.contains(place);
         let kept = |name: &str| HeaderName::new(name.to_owned()).is_some_and(|name| keeps(&Place::Header(name)));
@@ -159,11 +171,13 @@ impl HeaderPolicy {
             || PROXY_HEADERS.contains(&folded.as_str())
     }
 
-    fn identity_headers(&self, identity: &Identity, model: Option<&str>) -> BTreeMap<HeaderName, HeaderValue> {
+    fn identity_headers(&self, identity: &Identity, about: About<'_>) -> BTreeMap<HeaderName, HeaderValue> {
         let key_hash = identity.key_hash();
         let user = identity.user();
         let team = identity.team();
         let organization = identity.organization();
+        let project = identity.project();
+        let agent = identity.key().and_then(|key| key.agent.as_ref());
         let values = [
             ("method", Some(identity.method())),
             ("key-hash", key_hash.as_deref()),
@@ -175,7 +189,11 @@ impl HeaderPolicy {
             ("team-alias", team.and_then(|team| team.alias.as_deref())),
             ("org-id", organization.map(|organization| organization.id.as_str())),
             ("org-alias", organization.and_then(|organization| organization.alias.as_deref())),
-            ("model", model),
+            ("project-id", project.map(|project| project.id.as_str())),
+            ("project-alias", project.and_then(|project| project.alias.as_deref())),
+            ("agent-id", agent.map(|agent| agent.id.as_str())),
+            ("model", about.model),
+            ("model-region", about.region),
         ];
         values
             .into_iter()

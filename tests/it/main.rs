@@ -11,6 +11,7 @@
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
 mod bad_input;
+mod budgets;
 mod config_errors;
 mod credential_vectors;
 mod harness;
@@ -18,6 +19,7 @@ mod layering;
 mod matrix;
 mod metadata;
 mod pass_through;
+mod record_vectors;
 mod reload;
 mod route_vectors;
 mod schemas;

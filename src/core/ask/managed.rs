@@ -77,7 +77,7 @@ mod tests {
         let headers = HeaderView::new(Vec::new(), Fidelity::Exact);
         let body = BodyView::Complete { bytes: body.as_bytes(), fidelity: Fidelity::Exact, announced: true };
         Managed::read(
-            &RequestView { id: "", method: "POST", target: "", headers, body },
+            &RequestView { id: "", method: "POST", target: "", peer: None, headers, body },
             Some(query),
             BodyLimits::default(),
         )

@@ -1,6 +1,7 @@
 //! What does the request name? Every source the upstream may use; two that disagree are refused (SEC-1).
 
 mod body;
+mod end_user;
 mod managed;
 
 use percent_encoding::percent_decode_str;
@@ -25,6 +26,10 @@ pub struct Ask {
     pub opaque: bool,
     /// What a request of administration names. A rule that needs it and cannot have it refuses.
     pub managed: Managed,
+    /// The customer of the caller the request is made for.
+    pub end_user: Option<String>,
+    /// Labels the request carries.
+    pub tags: Vec<String>,
 }
 
 impl Ask {
@@ -39,6 +44,17 @@ impl Ask {
 /// # Errors
 /// A `Body*` or `Model*` reason when the request cannot be read in exactly one way.
 pub fn read(
+    view: &RequestView<'_>,
+    query: Option<&str>,
+    method: Method,
+    found: &Match<'_>,
+    limits: BodyLimits,
+) -> Result<Ask, DenyReason> {
+    let ask = model_and_managed(view, query, method, found, limits)?;
+    Ok(Ask { end_user: end_user::read(&view.headers)?, ..ask })
+}
+
+fn model_and_managed(
     view: &RequestView<'_>,
     query: Option<&str>,
     method: Method,
@@ -71,7 +87,7 @@ pub fn read(
         (ModelRule::Named, Err(_)) => opaque = true,
         (_, facts) => model.add(facts?.model.as_deref())?,
     }
-    Ok(Ask { model: model.0, opaque, managed: Managed::default() })
+    Ok(Ask { model: model.0, opaque, ..Ask::default() })
 }
 
 /// The one value all sources agree on.

@@ -15,7 +15,8 @@ fn ask_with(
     body: BodyView<'_>,
 ) -> Result<Option<String>, DenyReason> {
     let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
-    let view = RequestView { id: "", method, target, headers: HeaderView::new(headers, Fidelity::Exact), body };
+    let view =
+        RequestView { id: "", method, target, peer: None, headers: HeaderView::new(headers, Fidelity::Exact), body };
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
     let table = RouteTable::new(Vec::new(), String::new());
     let method = Method::parse(method).unwrap();

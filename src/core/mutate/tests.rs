@@ -26,7 +26,8 @@ fn removed(mutations: &Mutations) -> Vec<&str> {
 
 #[test]
 fn a_header_without_a_value_is_removed_s041_s064() {
-    let mutations = policy().mutations(&Identity::MasterKey, None, &[], &input(&view(&["x-auth-team-id"]))).unwrap();
+    let mutations =
+        policy().mutations(&Identity::MasterKey, About::default(), &[], &input(&view(&["x-auth-team-id"]))).unwrap();
     let set: Vec<_> = mutations.set().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(
         set,
@@ -45,25 +46,28 @@ fn a_header_without_a_value_is_removed_s041_s064() {
 #[test]
 fn look_alikes_are_removed_by_their_own_spelling_s042() {
     let spoofed = ["x_auth_user_id", "x.auth.role", "x-auth--team-id", "x_auth-method", "x-auth-unheard-of", "x-auth"];
-    let mutations = policy().mutations(&Identity::Anonymous, None, &[], &input(&view(&spoofed))).unwrap();
+    let mutations = policy().mutations(&Identity::Anonymous, About::default(), &[], &input(&view(&spoofed))).unwrap();
     for name in spoofed {
         assert!(removed(&mutations).contains(&name), "{name}");
     }
-    let innocent =
-        policy().mutations(&Identity::Anonymous, None, &[], &input(&view(&["x-author", "x-request-id"]))).unwrap();
+    let innocent = policy()
+        .mutations(&Identity::Anonymous, About::default(), &[], &input(&view(&["x-author", "x-request-id"])))
+        .unwrap();
     assert!(!removed(&innocent).iter().any(|name| ["x-author", "x-request-id"].contains(name)));
 }
 
 #[test]
 fn credentials_go_unless_they_are_kept_s242() {
     let request = view(&["authorization", "x-api-key", "x_api_key"]);
-    let mutations =
-        policy().mutations(&Identity::MasterKey, None, &[place("authorization")], &input(&request)).unwrap();
+    let mutations = policy()
+        .mutations(&Identity::MasterKey, About::default(), &[place("authorization")], &input(&request))
+        .unwrap();
     for name in ["authorization", "x-api-key", "x_api_key", "api-key"] {
         assert!(removed(&mutations).contains(&name), "{name}");
     }
     let keep = HeaderPolicy::new("x-auth-", true, None).unwrap();
-    let mutations = keep.mutations(&Identity::MasterKey, None, &[place("authorization")], &input(&request)).unwrap();
+    let mutations =
+        keep.mutations(&Identity::MasterKey, About::default(), &[place("authorization")], &input(&request)).unwrap();
     assert!(!removed(&mutations).contains(&"authorization"));
     assert!(removed(&mutations).contains(&"x-api-key"), "only the accepted one is kept");
 }
@@ -74,7 +78,7 @@ fn the_upstream_credential_replaces_the_callers() {
     let value = HeaderValue::credential("Bearer", &Secret::new("upstream")).unwrap();
     let policy = HeaderPolicy::new("x-auth-", false, Some((name.clone(), value.clone()))).unwrap();
     let mutations = policy
-        .mutations(&Identity::MasterKey, None, &[place("authorization")], &input(&view(&["authorization"])))
+        .mutations(&Identity::MasterKey, About::default(), &[place("authorization")], &input(&view(&["authorization"])))
         .unwrap();
     assert!(mutations.set().any(|header| header == (&name, &value)));
     assert!(!removed(&mutations).contains(&"authorization"));
@@ -97,35 +101,36 @@ fn a_query_key_and_a_websocket_item_go_too_s088() {
     );
     let google = "/v1beta/models/g:generateContent";
     let asked = Input { headers: &headers, path: google, query: Some("alt=sse&key=sk-a"), pass_through: None };
-    let mutations = policy().mutations(&Identity::Anonymous, None, &[], &asked).unwrap();
+    let mutations = policy().mutations(&Identity::Anonymous, About::default(), &[], &asked).unwrap();
     assert_eq!(mutations.remove_query().collect::<Vec<_>>(), ["key"]);
     assert!(
         mutations.set().any(|(name, value)| name.as_str() == "sec-websocket-protocol" && value.as_str() == "realtime")
     );
     let elsewhere = Input { path: "/v1/models", ..asked };
-    let mutations = policy().mutations(&Identity::Anonymous, None, &[], &elsewhere).unwrap();
+    let mutations = policy().mutations(&Identity::Anonymous, About::default(), &[], &elsewhere).unwrap();
     assert_eq!(mutations.remove_query().count(), 0, "no credential elsewhere");
     let without = Input { query: None, ..asked };
     assert_eq!(
-        policy().mutations(&Identity::Anonymous, None, &[], &without).unwrap().remove_query().count(),
+        policy().mutations(&Identity::Anonymous, About::default(), &[], &without).unwrap().remove_query().count(),
         0,
         "S-062"
     );
     let keep = HeaderPolicy::new("x-auth-", true, None).unwrap();
-    let mutations = keep.mutations(&Identity::MasterKey, None, &[Place::QueryKey], &asked).unwrap();
+    let mutations = keep.mutations(&Identity::MasterKey, About::default(), &[Place::QueryKey], &asked).unwrap();
     assert_eq!(mutations.remove_query().count(), 0);
 }
 
 #[test]
 fn a_configured_credential_header_goes_too() {
     let policy = policy().with_credential_headers(HeaderName::new("x-my-key"));
-    let mutations = policy.mutations(&Identity::Anonymous, None, &[], &input(&view(&["X_My_Key"]))).unwrap();
+    let mutations =
+        policy.mutations(&Identity::Anonymous, About::default(), &[], &input(&view(&["X_My_Key"]))).unwrap();
     assert!(removed(&mutations).contains(&"x-my-key") && removed(&mutations).contains(&"x_my_key"));
 }
 
 #[test]
 fn a_name_that_cannot_be_removed_is_refused() {
-    let refused = policy().mutations(&Identity::Anonymous, None, &[], &input(&view(&["x-auth-user id"])));
+    let refused = policy().mutations(&Identity::Anonymous, About::default(), &[], &input(&view(&["x-auth-user id"])));
     assert_eq!(refused, Err(DenyReason::HeaderMalformed));
 }
 
@@ -138,7 +143,7 @@ proptest! {
     ) {
         let policy = HeaderPolicy::new("x-auth-", keep, None).unwrap();
         let names: Vec<_> = names.iter().map(String::as_str).collect();
-        let mutations = policy.mutations(&Identity::MasterKey, model.as_deref(), &[place("x-api-key")], &input(&view(&names))).unwrap();
+        let mutations = policy.mutations(&Identity::MasterKey, About { model: model.as_deref(), ..About::default() }, &[place("x-api-key")], &input(&view(&names))).unwrap();
         for (name, _) in mutations.set() {
             prop_assert!(!mutations.remove().contains(name));
         }
