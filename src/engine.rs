@@ -11,10 +11,13 @@ use crate::core::decision::Decision;
 use crate::core::deny::DenyReason;
 use crate::core::extract::{Extractor, Input};
 use crate::core::identity::Identity;
-use crate::core::mutate::{HeaderPolicy, Mutations};
+use crate::core::models::ModelMap;
+use crate::core::mutate::{About, HeaderPolicy, Mutations};
 use crate::core::path::Target;
+use crate::core::peer::PeerRule;
 use crate::core::policy::rules::RouteRules;
-use crate::core::policy::{self, CHECKS, Facts, LazyAsk};
+use crate::core::policy::{self, Asked, CHECKS, Facts};
+use crate::core::record::Named;
 use crate::core::request::{Fidelity, RequestView};
 use crate::core::route::catalogue::ModelRule;
 use crate::core::route::{Match, Method, MethodSet, RouteTable};
@@ -34,10 +37,14 @@ pub struct Snapshot {
     pub rules: RouteRules,
     /// What requests may carry.
     pub request: RequestRules,
+    /// What is known of the upstream's models.
+    pub models: ModelMap,
     /// What is known of the proxy's buffering.
     pub body_limits: BodyLimits,
     /// What the upstream sees.
     pub headers: HeaderPolicy,
+    /// Where requests may come from.
+    pub peers: PeerRule,
 }
 
 /// The decision, with the evidence it rests on.
@@ -65,6 +72,10 @@ pub struct Evidence {
     pub end_user: Option<String>,
     /// Tags of the request.
     pub tags: Vec<String>,
+    /// The records the request names.
+    pub named: Named,
+    /// In how many seconds a refused request may be tried again, where that is known.
+    pub retry_after: Option<u64>,
 }
 
 /// Judges one request by one snapshot. `now` is read once, by the caller.
@@ -84,6 +95,7 @@ async fn journey(
     now: Timestamp,
     evidence: &mut Evidence,
 ) -> Result<Decision, Failure> {
+    snapshot.peers.admit(view.peer)?;
     if view.headers.fidelity() == Fidelity::Lossy && view.target.contains('!') {
         // It may stand for a byte that the upstream gets and we do not see (S-011).
         return Err(DenyReason::PathMalformed.into());
@@ -112,19 +124,38 @@ async fn journey(
     let identity = snapshot.authenticator.identify(&credential).await?;
     let identity = evidence.identity.insert(identity);
 
-    let ask = LazyAsk::new(|| read(snapshot, view, identity, &target, method, found.as_ref()));
-    let judged = policy::judge(&facts(snapshot, identity, &target.path, method, found.as_ref(), &ask, now));
-    if let Some(ask) = ask.known() {
+    let facts = facts(snapshot, identity, &input, method, found.as_ref(), now);
+    policy::judge_caller(&facts)?;
+
+    let ask = read(snapshot, view, &facts, &target);
+    if let Ok(ask) = &ask {
         evidence.model.clone_from(&ask.model);
         evidence.end_user.clone_from(&ask.end_user);
         evidence.tags.clone_from(&ask.tags);
+        evidence.named = snapshot.authenticator.named(ask, identity).await?;
     }
-    judged?;
-    Ok(allow(snapshot.headers.mutations(identity, ask.known(), &credential.places, &input)?))
+    let asked = Asked::new(facts, &ask, &evidence.named, &snapshot.models);
+    if let Err(reason) = policy::judge_request(&asked) {
+        evidence.retry_after = policy::retry_at(&asked, reason).map(|at| seconds_until(at, now));
+        return Err(reason.into());
+    }
+    let about = about(&ask, &evidence.named);
+    Ok(allow(snapshot.headers.mutations(identity, about, &credential.places, &input)?))
 }
 
 fn allow(mutations: Mutations) -> Decision {
     Decision::Allow(Box::new(mutations))
+}
+
+fn about<'a>(ask: &'a Result<Ask, DenyReason>, named: &'a Named) -> Option<About<'a>> {
+    let region = named.end_user.as_ref().and_then(|end_user| end_user.region.as_deref());
+    ask.as_ref().ok().map(|ask| About { ask, region })
+}
+
+/// Whole seconds, rounded up: who waits for them comes in time.
+fn seconds_until(at: Timestamp, now: Timestamp) -> u64 {
+    let milliseconds = at.as_millisecond().saturating_sub(now.as_millisecond());
+    u64::try_from(milliseconds).unwrap_or_default().div_ceil(1000)
 }
 
 /// What would be decided for a caller, with every rule asked whatever the others say.
@@ -134,6 +165,8 @@ pub struct Explanation {
     pub route: &'static str,
     /// What the request names, or why that cannot be told.
     pub ask: Result<Ask, DenyReason>,
+    /// The records it names.
+    pub named: Named,
     /// Every rule in order, with its verdict. The first objection decides.
     pub checks: Vec<(&'static str, Result<(), DenyReason>)>,
     /// What the upstream would see, were it allowed.
@@ -147,37 +180,48 @@ impl Explanation {
         let check = self.checks.iter().find_map(|(name, verdict)| verdict.err().map(|reason| (*name, reason)));
         check.or_else(|| self.mutations.as_ref().err().map(|reason| ("headers", *reason)))
     }
+
+    fn of_open(route: &'static str, mutations: Result<Mutations, DenyReason>) -> Self {
+        Self { route, ask: Ok(Ask::default()), named: Named::default(), checks: Vec::new(), mutations }
+    }
 }
 
-/// Explains a decision about a caller who is known already.
+/// Explains a decision about a caller who is known already. Where the request comes from is asked only if
+/// that is said.
 ///
 /// # Errors
-/// The reason, when it is decided before any rule is asked: the path or the method cannot be read.
-pub fn explain(
+/// The reason, when it is decided before any rule is asked: the path or the method cannot be read, or the
+/// peer is not allowed. An outage, when a record the request names could not be looked up.
+pub async fn explain(
     snapshot: &Snapshot,
     view: &RequestView<'_>,
     identity: &Identity,
     now: Timestamp,
-) -> Result<Explanation, DenyReason> {
+) -> Result<Explanation, Failure> {
+    if view.peer.is_some() {
+        snapshot.peers.admit(view.peer)?;
+    }
     let target = Target::parse(view.target, snapshot.routes.root_path()).map_err(|_| DenyReason::PathMalformed)?;
     let input = Input { headers: &view.headers, path: &target.path, query: target.query, pass_through: None };
     let method = Method::parse(view.method).ok_or(DenyReason::MethodNotAllowed)?;
-    if snapshot.routes.is_public(&target.path) {
-        let found = snapshot.routes.find(&target.path);
-        let mutations = public(snapshot, &input, method, found.as_ref(), now);
-        return Ok(Explanation { route: "public", ask: Ok(Ask::default()), checks: Vec::new(), mutations });
-    }
     let found = snapshot.routes.find(&target.path);
-    if let Some(found) = found.as_ref().filter(|found| found.is_open(method)) {
-        let mutations = open(snapshot, &input, method, Some(found), now);
-        return Ok(Explanation { route: found.route.id, ask: Ok(Ask::default()), checks: Vec::new(), mutations });
+    if snapshot.routes.is_public(&target.path) {
+        return Ok(Explanation::of_open("public", public(snapshot, &input, method, found.as_ref(), now)));
     }
-    let ask = LazyAsk::new(|| read(snapshot, view, identity, &target, method, found.as_ref()));
-    let facts = facts(snapshot, identity, &target.path, method, found.as_ref(), &ask, now);
-    let checks = CHECKS.iter().map(|check| (check.name, (check.run)(&facts))).collect();
-    let mutations = snapshot.headers.mutations(identity, ask.known(), &[], &input);
-    let ask = ask.get().cloned();
-    Ok(Explanation { route: found.as_ref().map_or("unknown", |found| found.route.id), checks, mutations, ask })
+    if let Some(found) = found.as_ref().filter(|found| found.is_open(method)) {
+        return Ok(Explanation::of_open(found.route.id, open(snapshot, &input, method, Some(found), now)));
+    }
+    let facts = facts(snapshot, identity, &input, method, found.as_ref(), now);
+    let ask = read(snapshot, view, &facts, &target);
+    let named = match &ask {
+        Ok(ask) => snapshot.authenticator.named(ask, identity).await?,
+        Err(_) => Named::default(),
+    };
+    let asked = Asked::new(facts, &ask, &named, &snapshot.models);
+    let checks = CHECKS.iter().map(|check| (check.name, check.run(&asked))).collect();
+    let mutations = snapshot.headers.mutations(identity, about(&ask, &named), &[], &input);
+    let route = found.as_ref().map_or("unknown", |found| found.route.id);
+    Ok(Explanation { route, ask, named, checks, mutations })
 }
 
 /// An upgrade is checked once, and what follows is not: it is a GET of a WebSocket to a route that names
@@ -200,29 +244,27 @@ fn check_upgrade(view: &RequestView<'_>, method: Method, found: Option<&Match<'_
 fn facts<'a>(
     snapshot: &'a Snapshot,
     identity: &'a Identity,
-    path: &'a str,
+    input: &Input<'a>,
     method: Method,
     found: Option<&'a Match<'a>>,
-    ask: &'a LazyAsk<'a>,
     now: Timestamp,
 ) -> Facts<'a> {
-    Facts { identity, path, method, found, ask, rules: &snapshot.rules, request: &snapshot.request, now }
+    let (headers, path) = (input.headers, input.path);
+    Facts { identity, path, method, found, headers, rules: &snapshot.rules, request: &snapshot.request, now }
 }
 
 fn read(
     snapshot: &Snapshot,
     view: &RequestView<'_>,
-    identity: &Identity,
+    facts: &Facts<'_>,
     target: &Target<'_>,
-    method: Method,
-    found: Option<&Match<'_>>,
 ) -> Result<Ask, DenyReason> {
     let reading = Reading {
         limits: snapshot.body_limits,
         rules: &snapshot.request,
-        wanted: policy::wanted(identity, &snapshot.request),
+        wanted: policy::wanted(facts.identity, &snapshot.request),
     };
-    found.map_or(Ok(Ask::default()), |found| ask::read(view, target.query, method, found, &reading))
+    facts.found.map_or(Ok(Ask::default()), |found| ask::read(view, target.query, facts.method, found, &reading))
 }
 
 /// What anybody may do to a public path.
@@ -250,7 +292,6 @@ fn open(
     found: Option<&Match<'_>>,
     now: Timestamp,
 ) -> Result<Mutations, DenyReason> {
-    let (identity, ask) = (&Identity::Anonymous, &LazyAsk::new(|| Ok(Ask::default())));
-    policy::judge_open(&facts(snapshot, identity, input.path, method, found, ask, now))?;
-    snapshot.headers.mutations(identity, None, &[], input)
+    policy::judge_open(&facts(snapshot, &Identity::Anonymous, input, method, found, now))?;
+    snapshot.headers.mutations(&Identity::Anonymous, None, &[], input)
 }

@@ -1,14 +1,17 @@
 //! A credential becomes an identity, or a reason why not. The only awaits of the request path begin here.
 
 mod master_key;
+mod named;
 mod virtual_key;
 
 pub use master_key::MasterKey;
 
+use crate::core::ask::Ask;
 use crate::core::credential::Credential;
 use crate::core::decision::Outage;
 use crate::core::deny::DenyReason;
 use crate::core::identity::Identity;
+use crate::core::record::Named;
 use crate::store::Store;
 
 /// Why there is no identity.
@@ -54,5 +57,13 @@ impl Authenticator {
             return if refused { Err(DenyReason::CredentialUnknown.into()) } else { Ok(Identity::MasterKey) };
         }
         virtual_key::identify(credential, &self.store).await
+    }
+
+    /// Finds the records a request names.
+    ///
+    /// # Errors
+    /// An outage when that could not be found out.
+    pub async fn named(&self, ask: &Ask, identity: &Identity) -> Result<Named, Outage> {
+        named::look_up(ask, identity, &self.store).await
     }
 }

@@ -1,12 +1,16 @@
 //! `tollgate explain`: every rule in order, with its verdict, for a request given here or in a log.
 
+mod facts;
+
 use std::io::Read as _;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Deserialize;
 
 use super::Done;
+use crate::authn::Failure;
 use crate::config::load::{load, process_environment};
 use crate::core::deny::DenyReason;
 use crate::core::identity::Identity;
@@ -46,6 +50,9 @@ pub(super) struct Arguments {
     /// A body that names this model and nothing else
     #[arg(long)]
     model: Option<String>,
+    /// The address the request comes from; without it, `request.allowed_ips` is not asked
+    #[arg(long, value_name = "ADDRESS")]
+    from: Option<IpAddr>,
 }
 
 /// A request and its caller, as text.
@@ -73,14 +80,23 @@ pub(super) fn run(arguments: &Arguments) -> Done {
         id: "",
         method: &question.method,
         target: &question.target,
+        peer: arguments.from,
         headers: HeaderView::new(entries, Fidelity::Exact),
         body,
     };
-    let facts: Vec<_> = describe(&identity).iter().map(|(label, fact)| format!("{label:<9} {fact}\n")).collect();
-    let outcome = match engine::explain(snapshot, &view, &identity, telemetry::now()) {
-        Ok(explanation) => show(&explanation),
-        Err(reason) => format!("\ndenied before any rule is asked: {}\n", in_words(reason)),
+    let mut lines = facts::of_caller(&identity);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
+    let outcome = match runtime.block_on(engine::explain(snapshot, &view, &identity, telemetry::now())) {
+        Ok(explanation) => {
+            lines.push(("route", explanation.route.to_owned()));
+            lines.extend(facts::of_request(&explanation, &snapshot.models, &identity));
+            show(&explanation)
+        }
+        Err(Failure::Denied(reason)) => format!("\ndenied before any rule is asked: {}\n", in_words(reason)),
+        Err(Failure::Outage(_)) => return Err("a record that the request names could not be looked up".to_owned()),
     };
+    let facts: Vec<_> = lines.iter().map(|(label, fact)| format!("{label:<9} {fact}\n")).collect();
     Ok(format!("request   {} {}\n{}{outcome}", question.method, question.target, facts.concat()))
 }
 
@@ -90,16 +106,12 @@ fn in_words(reason: DenyReason) -> String {
 }
 
 fn show(explanation: &Explanation) -> String {
-    let named = match &explanation.ask {
-        Ok(ask) => ask.model.clone().unwrap_or_else(|| "no model".to_owned()),
-        Err(reason) => format!("not readable: {}", reason.refusal().label),
-    };
-    let mut lines = vec![format!("route     {}", explanation.route), format!("names     {named}"), String::new()];
+    let mut lines = vec![String::new()];
     let objection = explanation.objection();
     for (name, verdict) in &explanation.checks {
         let decisive = if objection.is_some_and(|(known, _)| known == *name) { "  <- decides" } else { "" };
         let verdict = verdict.err().map_or("ok", |reason| reason.refusal().label);
-        lines.push(format!("  {name:<20} {verdict}{decisive}"));
+        lines.push(format!("  {name:<22} {verdict}{decisive}"));
     }
     match (objection, &explanation.mutations) {
         (Some((name, reason)), _) => lines.push(format!("\ndenied by `{name}`: {}", in_words(reason))),
@@ -112,32 +124,6 @@ fn show(explanation: &Explanation) -> String {
         }
     }
     lines.join("\n") + "\n"
-}
-
-/// The facts about a caller that rules look at.
-fn describe(identity: &Identity) -> Vec<(&'static str, String)> {
-    let mut lines = vec![("caller", identity.method().to_owned())];
-    let Some(key) = identity.key() else {
-        return lines;
-    };
-    let expires = key.expires.map_or("never".to_owned(), |expires| expires.to_string());
-    let alias = key.alias.as_deref().unwrap_or("without alias");
-    let state = if key.blocked { "blocked" } else { "not blocked" };
-    let models = key.models.describe();
-    lines.push(("key", format!("{} {alias}; {state}; expires: {expires}; models: {models}", key.hash.prefix())));
-    if let Some(user) = &key.user {
-        let role = user.role.map_or("no role", crate::core::record::Role::as_str);
-        let state = if user.active { "active" } else { "deactivated" };
-        lines.push(("user", format!("{}; {role}; {state}; models: {}", user.id, user.models.describe())));
-    }
-    if let Some(team) = &key.team {
-        let state = if team.blocked { "blocked" } else { "not blocked" };
-        lines.push(("team", format!("{}; {state}; models: {}", team.id, team.models.describe())));
-    }
-    if let Some(organization) = &key.organization {
-        lines.push(("org", format!("{}; models: {}", organization.id, organization.models.describe())));
-    }
-    lines
 }
 
 fn find_caller(snapshot: &Snapshot, caller: &str) -> Result<Identity, String> {

@@ -16,6 +16,7 @@ pub(super) fn run(config: PathBuf) -> Done {
     let loaded = load(&config, &process_environment);
     let configuration = loaded.result.map_err(|problems| problems.to_string())?;
     let log = telemetry::init(&configuration.settings.log).map_err(|error| format!("cannot log: {error}"))?;
+    configuration.warnings.log();
     let app = App::new(config, loaded.files, configuration).count_dropped_lines(log.dropped.clone());
     let runtime = tokio::runtime::Runtime::new().map_err(|error| format!("cannot start: {error}"))?;
     let done = runtime.block_on(serve(app));

@@ -11,6 +11,9 @@ use crate::config::schema::schema;
 
 pub(super) fn run(file: &Path) -> Done {
     let configuration = load(file, &process_environment).result.map_err(|problems| problems.to_string())?;
+    for warning in configuration.warnings.iter() {
+        println!("{warning}");
+    }
     let keys = configuration.snapshot.authenticator.store.len();
     Ok(format!("{}: sound ({keys} keys, version {})\n", file.display(), configuration.snapshot.version))
 }

@@ -10,7 +10,7 @@ use super::raw::{
     RawConfig, RawCredentials, RawEnvoy, RawHeaders, RawKeyFile, RawKeys, RawLimits, RawListen, RawSource,
     RawUpstreamCredential,
 };
-use super::{keys, request, routes, secret};
+use super::{keys, models, request, routes, secret};
 use crate::authn::{Authenticator, MasterKey};
 use crate::core::ask::BodyLimits;
 use crate::core::extract::{CREDENTIAL_HEADERS, Extractor, OptionalSource};
@@ -25,6 +25,7 @@ pub(super) struct Section<'a, 'r> {
     file: &'a Path,
     reader: &'a mut Reader<'r>,
     problems: &'a mut Problems,
+    warnings: &'a mut Problems,
 }
 
 impl Section<'_, '_> {
@@ -51,44 +52,50 @@ pub(super) fn configuration(
     reader: &mut Reader<'_>,
     problems: &mut Problems,
 ) -> Option<Configuration> {
-    let mut section = Section { file, reader, problems };
+    let mut warnings = Problems::default();
+    let mut section = Section { file, reader, problems, warnings: &mut warnings };
     check_listen(&raw.listen, &mut section);
     check_limits(&raw.limits, &raw.envoy, &mut section);
     let extractor = extractor(&raw.credentials, &mut section);
     let headers = headers(&raw.headers, &mut section);
     // Names are known even where a group is not sound, so that a key file is not blamed for it.
     let names = GroupNames::new(raw.routes.groups.keys().cloned().collect());
-    let request = request::compile(raw.request, &mut section);
-    let routes = routes::compile(raw.routes, &raw.litellm_compat, &mut section);
-    let authenticator = authenticator(raw.master_key.as_deref(), raw.keys.as_ref(), &names, &mut section);
+    let routes = routes::compile(&raw.routes, &raw.litellm_compat, &mut section);
+    let peers = request::peers(&raw.request, &mut section);
+    let request = request::compile(&raw.request, &mut section);
+    let models = models::compile(&raw.models, &raw.model_group_alias, &mut section);
+    let authenticator = authenticator(&raw, &names, &mut section);
     let version = section.reader.version();
     let extractor = extractor?;
     let body_limits = BodyLimits { proxy_buffers: raw.envoy.max_request_bytes };
     let (routes, rules) = routes?;
     let configured = extractor.custom_header.iter().chain(routes.credential_headers()).cloned();
     let headers = headers?.with_credential_headers(configured);
-    let (authenticator, request) = (authenticator?, request?);
-    let snapshot = Snapshot { version, authenticator, extractor, routes, rules, request, body_limits, headers };
-    let snapshot = Arc::new(snapshot);
-    Some(Configuration { snapshot, settings: Settings { listen: raw.listen, log: raw.log, limits: raw.limits } })
+    let (authenticator, request, models, peers) = (authenticator?, request?, models?, peers?);
+    let snapshot =
+        Snapshot { version, authenticator, extractor, routes, rules, request, models, body_limits, headers, peers };
+    let settings = Settings { listen: raw.listen, log: raw.log, limits: raw.limits };
+    Some(Configuration { snapshot: Arc::new(snapshot), settings, warnings })
 }
 
 /// Somebody must be able to come in: without a master key and without keys every request would be refused,
 /// and an open door is not offered (LiteLLM LOOK-4, SEC-39).
-fn authenticator(
-    master_key: Option<&str>,
-    keys: Option<&RawKeys>,
-    names: &GroupNames,
-    section: &mut Section<'_, '_>,
-) -> Option<Authenticator> {
+fn authenticator(raw: &RawConfig, names: &GroupNames, section: &mut Section<'_, '_>) -> Option<Authenticator> {
+    let (master_key, keys) = (raw.master_key.as_deref(), raw.keys.as_ref());
     if master_key.is_none() && keys.is_none() {
         section.problem("", "nobody could get in: set `master_key`, or `keys.file`, or both");
         return None;
     }
+    if let (Some(_), None) = (&raw.end_users.default_budget_id, keys) {
+        section.problem("end_users.default_budget_id", "there is no key file to list it; set `keys.file`");
+    }
     // Both are compiled before either failure ends this, so that both are reported.
     let master = master_key.map(|written| compile_master_key(written, section));
     let known = master.as_ref().and_then(Option::as_ref);
-    let store = keys.map_or_else(|| Some(FileStore::default()), |keys| key_file(keys, known, names, section));
+    let store = match keys {
+        Some(keys) => key_file(keys, raw.end_users.default_budget_id.as_deref(), known, names, section),
+        None => Some(FileStore::default()),
+    };
     let master_key = match master {
         Some(compiled) => Some(compiled?),
         None => None,
@@ -103,13 +110,19 @@ fn compile_master_key(written: &str, section: &mut Section<'_, '_>) -> Option<Ma
 
 fn key_file(
     keys: &RawKeys,
+    default_end_user_budget: Option<&str>,
     master_key: Option<&MasterKey>,
     names: &GroupNames,
     section: &mut Section<'_, '_>,
 ) -> Option<FileStore> {
     let file = section.file.parent().unwrap_or(Path::new("")).join(&keys.file);
     let raw: RawKeyFile = section.reader.parse(&file, section.problems)?;
-    keys::compile(&file, &raw, master_key, names, section.problems)
+    if default_end_user_budget.is_some_and(|id| !raw.budgets.iter().any(|row| row.budget_id == id)) {
+        section
+            .problem("end_users.default_budget_id", "it is not listed under `budgets` of the key file; list it there");
+    }
+    let context = keys::Context { file: &file, master_key, names, default_end_user_budget };
+    keys::compile(&context, &raw, section.problems, section.warnings)
 }
 
 fn extractor(raw: &RawCredentials, section: &mut Section<'_, '_>) -> Option<Extractor> {

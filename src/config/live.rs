@@ -62,7 +62,7 @@ impl Live {
     /// Starts with a configuration.
     #[must_use]
     pub fn new(configuration: Configuration, files: Vec<PathBuf>, now: Timestamp) -> Self {
-        let Configuration { snapshot, settings } = configuration;
+        let Configuration { snapshot, settings, warnings: _ } = configuration;
         let status = Status {
             version: snapshot.version.clone(),
             since: now,
@@ -97,7 +97,7 @@ impl Live {
                 status.last_error = Some(ReloadError { at: now, problems: lines });
                 Reload::Refused(problems)
             }
-            Ok(Configuration { snapshot, settings }) => {
+            Ok(Configuration { snapshot, settings, warnings: _ }) => {
                 status.restart_needed = self.restart_needed(&settings);
                 let changed = snapshot.version != before.version;
                 if changed {

@@ -31,6 +31,8 @@ pub struct Configuration {
     pub snapshot: Arc<Snapshot>,
     /// What is read once, at start.
     pub settings: Settings,
+    /// What was ignored, and does no harm.
+    pub warnings: Problems,
 }
 
 /// Settings that need a restart to change.

@@ -4,6 +4,7 @@ pub mod compile;
 pub mod keys;
 pub mod live;
 pub mod load;
+mod models;
 mod permissions;
 pub mod problem;
 pub mod raw;

@@ -45,6 +45,13 @@ impl Problems {
         self.0.is_empty()
     }
 
+    /// Writes each as a warning.
+    pub fn log(&self) {
+        for problem in &self.0 {
+            tracing::warn!(%problem, "a part of the configuration is ignored");
+        }
+    }
+
     /// The problems, in the order they were found.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.0.iter()

@@ -2,6 +2,9 @@
 //!
 //! Doc comments here become the descriptions of `docs/config.schema.json` and `docs/keys.schema.json`.
 
+mod keys;
+mod models;
+mod records;
 mod request;
 mod routes;
 
@@ -11,6 +14,11 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use keys::{RawKey, RawKeyFile, RawMembership, RawOrganization, RawTeam, RawUser};
+pub use models::{RawEndUsers, RawModel};
+pub use records::{
+    RawAccessGroup, RawAgent, RawBudget, RawEndUser, RawModelBudget, RawProject, RawTag, RawTeamMembership, RawWindow,
+};
 pub use request::{RawFallbacks, RawObjectPermission, RawRequest};
 pub use routes::{RawAuthParser, RawCompat, RawMethod, RawPassThrough, RawPassThroughHeaders, RawRoutes};
 
@@ -35,9 +43,18 @@ pub struct RawConfig {
     /// Which routes there are.
     #[serde(default)]
     pub routes: RawRoutes,
-    /// What requests may carry.
+    /// What requests may carry, and where they may come from.
     #[serde(default)]
     pub request: RawRequest,
+    /// What is known of the upstream's models. Models that are not listed are restricted by their names alone.
+    #[serde(default)]
+    pub models: Vec<RawModel>,
+    /// Names that the upstream replaces by others, as its router's `model_group_alias`.
+    #[serde(default)]
+    pub model_group_alias: BTreeMap<String, String>,
+    /// The customers that requests name.
+    #[serde(default)]
+    pub end_users: RawEndUsers,
     /// LiteLLM's own behaviour where ours is stricter, one switch for each difference.
     #[serde(default)]
     pub litellm_compat: RawCompat,
@@ -212,129 +229,4 @@ impl Default for RawLimits {
     fn default() -> Self {
         Self { concurrent_checks: 1024, max_body_bytes: 32 * 1024 * 1024, drain_seconds: 3, shutdown_grace_seconds: 10 }
     }
-}
-
-/// The file of keys.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawKeyFile {
-    /// Virtual keys.
-    #[serde(default)]
-    pub keys: Vec<RawKey>,
-    /// People. When the section is there, every `user_id` of a key must be in it.
-    pub users: Option<Vec<RawUser>>,
-    /// Teams. When the section is there, every `team_id` of a key must be in it.
-    pub teams: Option<Vec<RawTeam>>,
-    /// Organisations. When the section is there, every `organization_id` must be in it.
-    pub organizations: Option<Vec<RawOrganization>>,
-}
-
-/// A virtual key. Field names are LiteLLM's.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawKey {
-    /// SHA-256 of the whole `sk-…` text in 64 lower-case hexadecimal digits; `tollgate keys hash` makes it.
-    pub key_hash: String,
-    /// A name for people.
-    pub key_alias: Option<String>,
-    /// The owner.
-    pub user_id: Option<String>,
-    /// The team.
-    pub team_id: Option<String>,
-    /// The organisation; without it, the team's.
-    pub organization_id: Option<String>,
-    /// Models the key may name: names, and `*` for any text. Empty does not restrict.
-    #[serde(default)]
-    pub models: Vec<String>,
-    /// Routes the key may call: paths, paths with a final `*`, or groups such as `llm_api_routes`. Empty
-    /// does not restrict.
-    #[serde(default)]
-    pub allowed_routes: Vec<String>,
-    /// `get_spend_routes: true` opens everybody's spend.
-    #[serde(default)]
-    pub permissions: BTreeMap<String, serde_json::Value>,
-    /// When the key expires: `2027-01-31T12:00:00Z`. Without an offset the time is UTC.
-    pub expires: Option<String>,
-    /// Refuse the key.
-    #[serde(default)]
-    pub blocked: bool,
-    /// Objects the key may name.
-    pub object_permission: Option<RawObjectPermission>,
-    /// Anything. It is never sent anywhere. `allowed_tools` lists the tools a request may name,
-    /// `enforced_params` the members it must have. `allowed_passthrough_routes` lists pass-through endpoints the key
-    /// was granted; when it lists any, the team's list does not count.
-    #[serde(default)]
-    pub metadata: BTreeMap<String, serde_json::Value>,
-}
-
-/// A person. Field names are LiteLLM's.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawUser {
-    /// Identifier, as in a key's `user_id`.
-    pub user_id: String,
-    /// E-mail address.
-    pub user_email: Option<String>,
-    /// `proxy_admin`, `proxy_admin_viewer`, `org_admin`, `internal_user`, `internal_user_viewer`, `team` or `customer`.
-    pub user_role: Option<String>,
-    /// Roles in organisations.
-    #[serde(default)]
-    pub organization_memberships: Vec<RawMembership>,
-    /// Models the person may name with keys outside a team. Empty does not restrict.
-    #[serde(default)]
-    pub models: Vec<String>,
-    /// `scim_active: false` deactivates the person.
-    #[serde(default)]
-    pub metadata: BTreeMap<String, serde_json::Value>,
-}
-
-/// A person's role in an organisation. Field names are LiteLLM's.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawMembership {
-    /// The organisation.
-    pub organization_id: String,
-    /// The role there; `org_admin` administers it.
-    pub user_role: Option<String>,
-}
-
-/// A team. Field names are LiteLLM's.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawTeam {
-    /// Identifier, as in a key's `team_id`.
-    pub team_id: String,
-    /// A name for people.
-    pub team_alias: Option<String>,
-    /// The organisation.
-    pub organization_id: Option<String>,
-    /// Models the team's keys may name. Empty does not restrict.
-    #[serde(default)]
-    pub models: Vec<String>,
-    /// Refuse the team's keys.
-    #[serde(default)]
-    pub blocked: bool,
-    /// Objects the team's keys may name.
-    pub object_permission: Option<RawObjectPermission>,
-    /// Anything. It is never sent anywhere. `allowed_tools` and `enforced_params` are as for keys;
-    /// `guardrails: { modify_guardrails: false }` keeps requests from changing guardrails.
-    /// `allowed_passthrough_routes` lists pass-through endpoints the team was granted.
-    #[serde(default)]
-    pub metadata: BTreeMap<String, serde_json::Value>,
-}
-
-/// An organisation. Field names are LiteLLM's.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawOrganization {
-    /// Identifier, as in a key's or team's `organization_id`.
-    pub organization_id: String,
-    /// A name for people.
-    pub organization_alias: Option<String>,
-    /// Models the organisation's keys may name. Empty does not restrict.
-    #[serde(default)]
-    pub models: Vec<String>,
-    /// Anything. It is never sent anywhere.
-    #[serde(default)]
-    pub metadata: BTreeMap<String, serde_json::Value>,
 }

@@ -17,15 +17,14 @@ use crate::core::route::{Additions, Endpoint, Method, MethodSet, RouteTable};
 
 /// Compiles the section. `None` when that failed; the reasons were noted.
 pub(super) fn compile(
-    raw: RawRoutes,
+    raw: &RawRoutes,
     compat: &RawCompat,
     section: &mut Section<'_, '_>,
 ) -> Option<(RouteTable, RouteRules)> {
     let catalogue = RouteTable::new(Vec::new(), String::new());
-    let entries = raw.public;
-    let public = public(&entries, section);
-    let root_path = root_path(raw.root_path, section);
-    let groups = groups(raw.groups, section);
+    let public = public(&raw.public, section);
+    let root_path = root_path(raw.root_path.clone(), section);
+    let groups = groups(raw.groups.clone(), section);
     let pass_through = pass_through(&raw.pass_through, &catalogue, section);
     // Built of what compiled, so that what follows is checked even when something did not.
     let sound = public.is_some() && root_path.is_some() && groups.is_some();
@@ -45,7 +44,7 @@ pub(super) fn compile(
         disable_admin: raw.disable_admin,
         compat: litellm_compat(compat),
     };
-    check_public(&entries, &table, &rules, section);
+    check_public(&raw.public, &table, &rules, section);
     sound.then_some((table, rules))
 }
 
@@ -232,5 +231,6 @@ fn litellm_compat(raw: &RawCompat) -> LiteLlmCompat {
         spend_permission_by_name: raw.spend_permission_by_name,
         self_managed_without_user: raw.self_managed_without_user,
         health_is_info_route: raw.health_is_info_route,
+        alias_grants_target: raw.alias_grants_target,
     }
 }

@@ -101,6 +101,7 @@ impl Watch {
     fn apply(&self, loaded: Loaded, forced: bool) {
         #[expect(clippy::disallowed_methods, reason = "the clock of a reload, not of a decision")]
         let now = Timestamp::now();
+        let warnings = loaded.result.as_ref().map(|configuration| configuration.warnings.clone()).unwrap_or_default();
         let reload = self.live.apply(loaded, now);
         let status = self.live.status();
         match reload {
@@ -118,6 +119,7 @@ impl Watch {
                 self.metrics.keys.set(i64::try_from(status.keys).unwrap_or(i64::MAX));
                 let changed = matches!(reload, Reload::Applied);
                 if changed || forced {
+                    warnings.log();
                     tracing::info!(
                         config_version = status.version,
                         keys = status.keys,

@@ -12,6 +12,8 @@ pub enum DenyReason {
     MethodNotAllowed,
     /// A protocol upgrade that is no WebSocket of a realtime route.
     UpgradeNotAllowed,
+    /// The request comes from an address that is not allowed.
+    AddressNotAllowed,
     /// No credential in any place that is read.
     CredentialMissing,
     /// A credential that cannot be one, or a repeated header.
@@ -56,6 +58,12 @@ pub enum DenyReason {
     QueryAmbiguous,
     /// The key's team is blocked.
     TeamBlocked,
+    /// The key's project is blocked.
+    ProjectBlocked,
+    /// The end user the request names is blocked.
+    EndUserBlocked,
+    /// The key's agent must say which trace a request belongs to.
+    TraceIdMissing,
     /// The route names a model in its body, and the proxy sent none.
     BodyMissing,
     /// The body has no announced length, so that nobody knows whether all of it was seen.
@@ -72,6 +80,8 @@ pub enum DenyReason {
     ModelMalformed,
     /// Two sources name different models.
     ModelAmbiguous,
+    /// The model is an alias that leads back to itself.
+    ModelAliasLoop,
     /// The key's `models` do not cover the model.
     KeyModelDenied,
     /// The team's `models` do not cover the model.
@@ -96,6 +106,30 @@ pub enum DenyReason {
     VectorStoreDenied,
     /// The team lets nobody change its guardrails.
     GuardrailsDenied,
+    /// The team does not let its member use the model.
+    MemberModelDenied,
+    /// The project's `models` do not cover the model.
+    ProjectModelDenied,
+    /// The key has spent its budget, or that of a window.
+    KeyBudgetExceeded,
+    /// The key has spent its budget for the model.
+    KeyModelBudgetExceeded,
+    /// The team has spent its budget, or that of a window.
+    TeamBudgetExceeded,
+    /// The member has spent its budget in the team.
+    MemberBudgetExceeded,
+    /// The owner has spent the personal budget.
+    UserBudgetExceeded,
+    /// The project has spent its budget.
+    ProjectBudgetExceeded,
+    /// The organisation has spent its budget.
+    OrganizationBudgetExceeded,
+    /// The end user has spent the budget.
+    EndUserBudgetExceeded,
+    /// The end user has spent the budget for the model.
+    EndUserModelBudgetExceeded,
+    /// The budget of a tag is spent.
+    TagBudgetExceeded,
 }
 
 /// How a reason goes out.
@@ -113,10 +147,11 @@ pub struct Refusal {
 
 impl DenyReason {
     /// Every reason, for the guards that want all of them covered.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 62] = [
         Self::PathMalformed,
         Self::MethodNotAllowed,
         Self::UpgradeNotAllowed,
+        Self::AddressNotAllowed,
         Self::CredentialMissing,
         Self::CredentialMalformed,
         Self::CredentialConflict,
@@ -139,6 +174,9 @@ impl DenyReason {
         Self::OrganizationNotAllowed,
         Self::QueryAmbiguous,
         Self::TeamBlocked,
+        Self::ProjectBlocked,
+        Self::EndUserBlocked,
+        Self::TraceIdMissing,
         Self::BodyMissing,
         Self::BodyLengthMissing,
         Self::BodyTruncated,
@@ -147,6 +185,7 @@ impl DenyReason {
         Self::ModelMissing,
         Self::ModelMalformed,
         Self::ModelAmbiguous,
+        Self::ModelAliasLoop,
         Self::KeyModelDenied,
         Self::TeamModelDenied,
         Self::UserModelDenied,
@@ -159,20 +198,35 @@ impl DenyReason {
         Self::ToolDenied,
         Self::VectorStoreDenied,
         Self::GuardrailsDenied,
+        Self::MemberModelDenied,
+        Self::ProjectModelDenied,
+        Self::KeyBudgetExceeded,
+        Self::KeyModelBudgetExceeded,
+        Self::TeamBudgetExceeded,
+        Self::MemberBudgetExceeded,
+        Self::UserBudgetExceeded,
+        Self::ProjectBudgetExceeded,
+        Self::OrganizationBudgetExceeded,
+        Self::EndUserBudgetExceeded,
+        Self::EndUserModelBudgetExceeded,
+        Self::TagBudgetExceeded,
     ];
 
-    /// The row of this reason. 401 is "who are you", 403 "you may not", 400, 405 and 413 "not like this".
+    /// The row of this reason. 401 is "who are you", 403 "you may not", 429 "not any more",
+    /// 400, 405 and 413 "not like this".
     #[rustfmt::skip]
+    #[expect(clippy::too_many_lines, reason = "it is a table, one line for each reason")]
     #[must_use]
     pub fn refusal(self) -> Refusal {
         let (label, status, kind, message) = match self {
             Self::PathMalformed => ("path_malformed", 400, "bad_request_error", "the request path is malformed or ambiguous"),
             Self::MethodNotAllowed => ("method_not_allowed", 405, "bad_request_error", "the method is not allowed for this route"),
             Self::UpgradeNotAllowed => ("upgrade_not_allowed", 400, "bad_request_error", "this route takes no protocol upgrade"),
+            Self::AddressNotAllowed => ("address_not_allowed", 403, "auth_error", "requests from this address are not allowed"),
             Self::CredentialMissing => ("credential_missing", 401, "auth_error", "no API key was sent; send `Authorization: Bearer sk-…` or `x-api-key: sk-…`"),
             Self::CredentialMalformed => ("credential_malformed", 401, "auth_error", "the API key is malformed; send it once, as `Authorization: Bearer sk-…` or `x-api-key: sk-…`"),
             Self::CredentialConflict => ("credential_conflict", 401, "auth_error", "the request carries different API keys; send one"),
-            Self::HeaderMalformed => ("header_malformed", 400, "bad_request_error", "a request header has a malformed name"),
+            Self::HeaderMalformed => ("header_malformed", 400, "bad_request_error", "a request header is malformed"),
             Self::CredentialNotAKey => ("credential_not_a_key", 401, "auth_error", "the API key is not a virtual key; virtual keys begin with `sk-`"),
             Self::CredentialUnknown => ("credential_unknown", 401, "token_not_found_in_db", "the API key is not valid"),
             Self::KeyBlocked => ("key_blocked", 401, "auth_error", "the API key is blocked"),
@@ -191,6 +245,9 @@ impl DenyReason {
             Self::OrganizationNotAllowed => ("organization_not_allowed", 403, "auth_error", "this needs the role of an administrator in the organization that the request names"),
             Self::QueryAmbiguous => ("query_ambiguous", 400, "invalid_request_error", "a query parameter is repeated with another value, or is not a valid text"),
             Self::TeamBlocked => ("team_blocked", 403, "auth_error", "the team of the API key is blocked"),
+            Self::ProjectBlocked => ("project_blocked", 403, "auth_error", "the project of the API key is blocked"),
+            Self::EndUserBlocked => ("end_user_blocked", 403, "auth_error", "the end user is blocked"),
+            Self::TraceIdMissing => ("trace_id_missing", 400, "bad_request_error", "the agent of the API key must send a trace id, as `x-litellm-trace-id`"),
             Self::BodyMissing => ("body_missing", 400, "invalid_request_error", "this route needs a JSON body"),
             Self::BodyLengthMissing => ("body_length_missing", 411, "invalid_request_error", "the request body needs a content-length"),
             Self::BodyTruncated => ("body_truncated", 413, "invalid_request_error", "the request body is too large to be checked"),
@@ -199,6 +256,7 @@ impl DenyReason {
             Self::ModelMissing => ("model_missing", 400, "invalid_request_error", "the request names no model"),
             Self::ModelMalformed => ("model_malformed", 400, "invalid_request_error", "the model name is not a valid text"),
             Self::ModelAmbiguous => ("model_ambiguous", 400, "invalid_request_error", "the request names different models in different places"),
+            Self::ModelAliasLoop => ("model_alias_loop", 400, "invalid_request_error", "the model is an alias without an end"),
             Self::KeyModelDenied => ("key_model_denied", 403, "key_model_access_denied", "the API key may not use this model"),
             Self::TeamModelDenied => ("team_model_denied", 403, "team_model_access_denied", "the team of the API key may not use this model"),
             Self::UserModelDenied => ("user_model_denied", 403, "user_model_access_denied", "the owner of the API key may not use this model"),
@@ -211,6 +269,18 @@ impl DenyReason {
             Self::ToolDenied => ("tool_denied", 403, "tool_access_denied", "the API key may not use a tool of this request"),
             Self::VectorStoreDenied => ("vector_store_denied", 403, "key_vector_store_access_denied", "the API key may not use a vector store of this request"),
             Self::GuardrailsDenied => ("guardrails_denied", 403, "auth_error", "the team of the API key does not let requests change guardrails"),
+            Self::MemberModelDenied => ("member_model_denied", 403, "team_model_access_denied", "the team does not let the owner of the API key use this model"),
+            Self::ProjectModelDenied => ("project_model_denied", 403, "project_model_access_denied", "the project of the API key may not use this model"),
+            Self::KeyBudgetExceeded => ("key_budget_exceeded", 429, "budget_exceeded", "the budget of the API key is spent"),
+            Self::KeyModelBudgetExceeded => ("key_model_budget_exceeded", 429, "budget_exceeded", "the budget of the API key for this model is spent"),
+            Self::TeamBudgetExceeded => ("team_budget_exceeded", 429, "budget_exceeded", "the budget of the team is spent"),
+            Self::MemberBudgetExceeded => ("member_budget_exceeded", 429, "budget_exceeded", "the budget of the team's member is spent"),
+            Self::UserBudgetExceeded => ("user_budget_exceeded", 429, "budget_exceeded", "the budget of the owner of the API key is spent"),
+            Self::ProjectBudgetExceeded => ("project_budget_exceeded", 429, "budget_exceeded", "the budget of the project is spent"),
+            Self::OrganizationBudgetExceeded => ("org_budget_exceeded", 429, "budget_exceeded", "the budget of the organization is spent"),
+            Self::EndUserBudgetExceeded => ("end_user_budget_exceeded", 429, "budget_exceeded", "the budget of the end user is spent"),
+            Self::EndUserModelBudgetExceeded => ("end_user_model_budget_exceeded", 429, "budget_exceeded", "the budget of the end user for this model is spent"),
+            Self::TagBudgetExceeded => ("tag_budget_exceeded", 429, "budget_exceeded", "the budget of a tag of the request is spent"),
         };
         Refusal { label, status, kind, message }
     }
@@ -220,7 +290,7 @@ impl DenyReason {
     pub fn param(self) -> Option<&'static str> {
         let kind = self.refusal().kind;
         let model = kind.ends_with("_model_access_denied")
-            || matches!(self, Self::ModelMissing | Self::ModelMalformed | Self::ModelAmbiguous);
+            || matches!(self, Self::ModelMissing | Self::ModelMalformed | Self::ModelAmbiguous | Self::ModelAliasLoop);
         let organization = self == Self::OrganizationNotAllowed;
         model.then_some("model").or(organization.then_some("organization_id"))
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::core::record::{KeyRecord, Organization, Role, Team, User};
+use crate::core::record::{KeyRecord, Member, Organization, Project, Role, Team, User};
 
 /// The caller. There is no empty or default identity (S-179): each variant is somebody, or the
 /// explicit nobody of a public route.
@@ -85,6 +85,18 @@ impl Identity {
     #[must_use]
     pub fn team(&self) -> Option<&Team> {
         self.key().and_then(|key| key.team.as_deref())
+    }
+
+    /// The project.
+    #[must_use]
+    pub fn project(&self) -> Option<&Project> {
+        self.key().and_then(|key| key.project.as_deref())
+    }
+
+    /// What the team says of the owner.
+    #[must_use]
+    pub fn member(&self) -> Option<&Member> {
+        self.key().and_then(|key| key.member.as_deref())
     }
 
     /// The organisation.

@@ -3,6 +3,7 @@
 //! Everything a rule needs is handed to it. `tests/it/layering.rs` reads these sources and keeps it so.
 
 pub mod ask;
+pub mod budget;
 pub mod credential;
 pub mod decision;
 pub mod deny;
@@ -10,9 +11,12 @@ pub mod extract;
 pub mod glob;
 pub mod header;
 pub mod identity;
+pub mod limits;
 pub mod model_list;
+pub mod models;
 pub mod mutate;
 pub mod path;
+pub mod peer;
 pub mod policy;
 pub mod record;
 pub mod request;

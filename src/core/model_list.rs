@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::core::glob::Glob;
+use crate::core::models::ModelMap;
 
 /// The models somebody may name. An empty list does not restrict (MODEL-5).
 #[derive(Debug, Clone, Default)]
@@ -62,19 +63,30 @@ impl ModelList {
         if words.is_empty() { "no model".to_owned() } else { words.join(", ") }
     }
 
-    /// Whether `model` is granted by this list alone.
+    /// Whether `model` is granted by this list alone: by its name, a pattern, an access group of its
+    /// deployments, or a pattern of its provider. The name of a group is no name of a model (MODEL-2).
     #[must_use]
-    pub fn grants(&self, model: &str) -> bool {
-        self.is_unrestricted() || self.exact.contains(model) || self.globs.iter().any(|glob| glob.matches(model))
+    pub fn grants(&self, model: &str, models: &ModelMap) -> bool {
+        let matches = |text: &str| self.globs.iter().any(|glob| glob.matches(text));
+        self.is_unrestricted()
+            || (self.exact.contains(model) && !models.is_group(model))
+            || matches(model)
+            || models.groups_of(model).any(|group| self.exact.contains(group))
+            || (!self.globs.is_empty() && models.qualified(model).is_some_and(|name| matches(&name)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::models::Model;
+    use crate::core::record::Aliases;
 
     fn grants(list: &[&str], model: &str) -> bool {
-        ModelList::compile(list.iter().copied()).grants(model)
+        let groups = Model { access_groups: vec!["beta-models".into()], ..Model::default() };
+        let provider = Model { provider: Some("openai".into()), ..Model::default() };
+        let models = [("beta-1".into(), groups), ("gpt-4o".into(), provider)];
+        ModelList::compile(list.iter().copied()).grants(model, &ModelMap::new(models, Aliases::new()))
     }
 
     #[test]
@@ -85,6 +97,12 @@ mod tests {
         assert!(grants(&["*"], "gpt-4o"), "A04");
         assert!(grants(&["all-proxy-models"], "not-on-proxy"), "A05");
         assert!(grants(&["openai/*"], "openai/gpt-4o"), "A06");
+        assert!(grants(&["openai/*"], "gpt-4o"), "A07: the deployment says whose it is");
+        assert!(!grants(&["openai/*"], "gpt-4o-mini"), "A08, A09: nothing is inferred");
+        assert!(!grants(&["openai/*"], "secret-team/gpt-4o"), "S-166");
+        assert!(grants(&["beta-models"], "beta-1"), "A13");
+        assert!(!grants(&["beta-models"], "gpt-4o"), "A14");
+        assert!(!grants(&["beta-models"], "beta-models"), "MODEL-2");
         assert!(!grants(&["gpt.4o*"], "gptX4o-mini"), "A12: the dot is a dot");
         assert!(!grants(&["no-default-models"], "gpt-4o"), "A18");
         assert!(!grants(&["GPT-4o"], "gpt-4o"), "A19");
@@ -96,6 +114,7 @@ mod tests {
     #[test]
     fn one_word_defers_to_the_team() {
         let list = ModelList::compile(["all-team-models"]);
-        assert!(list.defers_to_team() && !list.is_unrestricted() && !list.grants("gpt-4o"));
+        assert!(list.defers_to_team() && !list.is_unrestricted());
+        assert!(!list.grants("gpt-4o", &ModelMap::default()));
     }
 }

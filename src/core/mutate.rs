@@ -10,7 +10,7 @@ use crate::core::header::{HeaderName, HeaderValue, fold};
 use crate::core::identity::Identity;
 
 /// The identity headers, without their prefix (LiteLLM ID-4).
-pub const IDENTITY_HEADERS: [&str; 13] = [
+pub const IDENTITY_HEADERS: [&str; 17] = [
     "method",
     "key-hash",
     "key-alias",
@@ -21,10 +21,23 @@ pub const IDENTITY_HEADERS: [&str; 13] = [
     "team-alias",
     "org-id",
     "org-alias",
+    "project-id",
+    "project-alias",
+    "agent-id",
     "model",
+    "model-region",
     "end-user-id",
     "tags",
 ];
+
+/// What is known of a request, beside its caller.
+#[derive(Debug, Clone, Copy)]
+pub struct About<'a> {
+    /// What it was judged by.
+    pub ask: &'a Ask,
+    /// Where the models of its end user must run.
+    pub region: Option<&'a str>,
+}
 
 /// Headers about the proxy's own work that only the proxy may say (S-028, S-047, S-054).
 const PROXY_HEADERS: &[&str] = &[
@@ -112,8 +125,7 @@ impl HeaderPolicy {
 
     /// The changes for a request of this caller.
     ///
-    /// `accepted` are the places of the credential that was accepted; `asked` is what the
-    /// request was judged by.
+    /// `accepted` are the places of the credential that was accepted.
     ///
     /// # Errors
     /// [`DenyReason::HeaderMalformed`] when a header that must go cannot be named in a removal;
@@ -121,11 +133,11 @@ impl HeaderPolicy {
     pub fn mutations(
         &self,
         identity: &Identity,
-        asked: Option<&Ask>,
+        about: Option<About<'_>>,
         accepted: &[Place],
         input: &Input<'_>,
     ) -> Result<Mutations, DenyReason> {
-        let mut set = self.identity_headers(identity, asked);
+        let mut set = self.identity_headers(identity, about);
         set.extend(self.upstream_credential.clone());
         let keeps = |place: &Place| self.keep_credential && accepted.contains(place);
         let kept = |name: &str| HeaderName::new(name.to_owned()).is_some_and(|name| keeps(&Place::Header(name)));
@@ -163,11 +175,14 @@ impl HeaderPolicy {
             || PROXY_HEADERS.contains(&folded.as_str())
     }
 
-    fn identity_headers(&self, identity: &Identity, asked: Option<&Ask>) -> BTreeMap<HeaderName, HeaderValue> {
+    fn identity_headers(&self, identity: &Identity, about: Option<About<'_>>) -> BTreeMap<HeaderName, HeaderValue> {
         let key_hash = identity.key_hash();
         let user = identity.user();
         let team = identity.team();
         let organization = identity.organization();
+        let project = identity.project();
+        let agent = identity.key().and_then(|key| key.agent.as_ref());
+        let ask = about.map(|about| about.ask);
         let values = [
             ("method", Some(identity.method())),
             ("key-hash", key_hash.as_deref()),
@@ -179,10 +194,14 @@ impl HeaderPolicy {
             ("team-alias", team.and_then(|team| team.alias.as_deref())),
             ("org-id", organization.map(|organization| organization.id.as_str())),
             ("org-alias", organization.and_then(|organization| organization.alias.as_deref())),
-            ("model", asked.and_then(|ask| ask.model.as_deref())),
-            ("end-user-id", asked.and_then(|ask| ask.end_user.as_deref())),
+            ("project-id", project.map(|project| project.id.as_str())),
+            ("project-alias", project.and_then(|project| project.alias.as_deref())),
+            ("agent-id", agent.map(|agent| agent.id.as_str())),
+            ("model", ask.and_then(|ask| ask.model.as_deref())),
+            ("model-region", about.and_then(|about| about.region)),
+            ("end-user-id", ask.and_then(|ask| ask.end_user.as_deref())),
         ];
-        let tags = asked.and_then(|ask| HeaderValue::list(&ask.tags));
+        let tags = ask.and_then(|ask| HeaderValue::list(&ask.tags));
         let encoded = values.into_iter().map(|(suffix, value)| (suffix, value.and_then(HeaderValue::encode)));
         encoded
             .chain([("tags", tags)])

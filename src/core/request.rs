@@ -1,5 +1,7 @@
 //! One HTTP request as the rules see it: borrowed from the wire message, no Envoy types.
 
+use ::core::net::IpAddr;
+
 /// The request under judgement.
 #[derive(Debug, Clone)]
 pub struct RequestView<'a> {
@@ -9,6 +11,8 @@ pub struct RequestView<'a> {
     pub method: &'a str,
     /// The request target as it will be forwarded: path and query, not decoded.
     pub target: &'a str,
+    /// The peer of the connection as the proxy knows it; none when that is no IP address.
+    pub peer: Option<IpAddr>,
     /// All request headers.
     pub headers: HeaderView<'a>,
     /// What is known of the body.

@@ -1,10 +1,12 @@
 //! `envoy.service.auth.v3.Authorization/Check`: Envoy's message in, Envoy's message out.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
+use envoy_types::pb::envoy::config::core::v3::address::Address;
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Peer};
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
 use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
 use futures_util::FutureExt as _;
@@ -35,14 +37,14 @@ impl ExtAuthz {
         Self { live, metrics, slots: Semaphore::new(concurrent_checks) }
     }
 
-    async fn decide(&self, snapshot: &Arc<Snapshot>, http: Option<&HttpRequest>) -> Verdict {
+    async fn decide(&self, snapshot: &Arc<Snapshot>, http: Option<&HttpRequest>, peer: Option<IpAddr>) -> Verdict {
         let Ok(_slot) = self.slots.try_acquire() else {
             return unknown(Outage::Overloaded);
         };
         let Some(http) = http else {
             return unknown(Outage::RequestMissing);
         };
-        let view = view(http);
+        let view = view(http, peer);
         let judged = AssertUnwindSafe(engine::judge(snapshot, &view, telemetry::now())).catch_unwind().await;
         judged.unwrap_or_else(|_| {
             // One request fails; the process, and every other request, goes on (S-252).
@@ -57,9 +59,11 @@ impl Authorization for ExtAuthz {
     async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
         let start = Instant::now();
         let _in_flight = InFlight::enter(&self.metrics);
-        let http = request.into_inner().attributes.and_then(|attributes| attributes.request?.http);
+        let attributes = request.into_inner().attributes.unwrap_or_default();
+        let peer = attributes.source.as_ref().and_then(peer);
+        let http = attributes.request.and_then(|request| request.http);
         let snapshot = self.live.snapshot();
-        let verdict = self.decide(&snapshot, http.as_ref()).await;
+        let verdict = self.decide(&snapshot, http.as_ref(), peer).await;
         let id = http.as_ref().map_or("", request_id);
         let answer = answer(&verdict, &snapshot.version, id, http.as_ref());
         let took = start.elapsed();
@@ -97,7 +101,8 @@ fn answer(verdict: &Verdict, version: &str, id: &str, http: Option<&HttpRequest>
         Decision::Allow(mutations) => Ok(encode::allow(mutations, metadata)),
         Decision::Deny(reason) => {
             let dialect = Dialect::of(http.map_or("", |http| &http.path));
-            Ok(encode::deny(refuse::render(*reason, dialect, id, verdict.evidence.methods), metadata))
+            let Evidence { methods, retry_after, .. } = verdict.evidence;
+            Ok(encode::deny(refuse::render(*reason, dialect, id, methods, retry_after), metadata))
         }
         Decision::Indeterminate(Outage::Overloaded) => Err(Status::resource_exhausted("too many checks at one time")),
         Decision::Indeterminate(Outage::RequestMissing) => {
@@ -107,11 +112,19 @@ fn answer(verdict: &Verdict, version: &str, id: &str, http: Option<&HttpRequest>
     }
 }
 
+/// The address of the peer, after Envoy has judged its forwarding headers. A Unix socket has none.
+fn peer(source: &Peer) -> Option<IpAddr> {
+    match source.address.as_ref()?.address.as_ref()? {
+        Address::SocketAddress(socket) => socket.address.parse().ok(),
+        Address::Pipe(_) | Address::EnvoyInternalAddress(_) => None,
+    }
+}
+
 /// Borrows our view from Envoy's message.
-fn view(http: &HttpRequest) -> RequestView<'_> {
+fn view(http: &HttpRequest, peer: Option<IpAddr>) -> RequestView<'_> {
     let headers = headers(http);
     let body = body(http, &headers);
-    RequestView { id: request_id(http), method: &http.method, target: target(http, &headers), headers, body }
+    RequestView { id: request_id(http), method: &http.method, target: target(http, &headers), peer, headers, body }
 }
 
 /// The request target as the upstream will get it. Envoy puts `!` for bytes that are not UTF-8 into

@@ -9,8 +9,11 @@ use envoy_types::pb::google::protobuf::value::Kind;
 use envoy_types::pb::google::protobuf::{ListValue, Struct, Value};
 
 use crate::core::ask::Ask;
-use crate::core::record::Role;
-use crate::engine::Verdict;
+use crate::core::budget::{Amount, Budget};
+use crate::core::identity::Identity;
+use crate::core::limits::{self, Descriptor};
+use crate::core::record::{EndUser, Role};
+use crate::engine::{Evidence, Verdict};
 use crate::telemetry;
 
 /// Builds the metadata of a verdict. Numbers would travel as doubles, so everything is text.
@@ -55,9 +58,63 @@ pub(super) fn of(verdict: &Verdict, version: &str, request_id: &str) -> Struct {
             ),
             ("team", named(identity.team().map(|team| (&team.id, team.alias.as_deref())))),
             ("org", named(identity.organization().map(|org| (&org.id, org.alias.as_deref())))),
+            ("project", named(identity.project().map(|project| (&project.id, project.alias.as_deref())))),
+            ("agent", named(key.and_then(|key| key.agent.as_ref()).map(|agent| (&agent.id, None)))),
         ]);
+        let models: Vec<_> = models.models().collect();
+        fields.extend(subjects(identity, evidence, &models));
     }
     structure(fields)
+}
+
+/// Who the request counts for: what was spent, and what the proxy's rate limiter should hold them to.
+fn subjects(identity: &Identity, evidence: &Evidence, models: &[&str]) -> [(&'static str, Option<Value>); 4] {
+    let record = evidence.named.end_user.as_deref();
+    let end_user = evidence.end_user.as_deref().map(|id| (id, record));
+    let region = record.and_then(|end_user| end_user.region.as_deref());
+    let descriptors = limits::descriptors(identity, end_user, models);
+    let plain = descriptors.iter().filter(|one| !one.name.starts_with("model_per_"));
+    let limited = descriptors.iter().filter(|one| !one.limits.is_empty());
+    [
+        ("end_user", object([("id", text(evidence.end_user.as_deref())), ("region", text(region))])),
+        ("budget", budgets(identity, record)),
+        ("descriptors", members(plain.map(|one| (one.name, text(Some(&one.value)))))),
+        ("limits", values(limited.filter_map(limit).collect())),
+    ]
+}
+
+fn limit(descriptor: &Descriptor) -> Option<Value> {
+    let number = |limit: Option<u64>| text(limit.map(|limit| limit.to_string()).as_deref());
+    object([
+        ("descriptor", text(Some(descriptor.name))),
+        ("value", text(Some(&descriptor.value))),
+        ("rpm", number(descriptor.limits.requests)),
+        ("tpm", number(descriptor.limits.tokens)),
+        ("parallel", number(descriptor.limits.parallel)),
+    ])
+}
+
+/// Budgets by level, where there is a limit.
+fn budgets(identity: &Identity, end_user: Option<&EndUser>) -> Option<Value> {
+    let dollars = |amount: Amount| text(Some(&amount.dollars().to_string()));
+    let level = |budget: Option<&Budget>| {
+        let budget = budget.filter(|budget| budget.max.is_some())?;
+        let resets_at = budget.resets_at.map(|time| time.to_string());
+        object([
+            ("spend", dollars(budget.spend)),
+            ("max", budget.max.and_then(dollars)),
+            ("reset_at", text(resets_at.as_deref())),
+        ])
+    };
+    object([
+        ("key", level(identity.key().map(|key| &key.budget))),
+        ("team", level(identity.team().map(|team| &team.budget))),
+        ("member", level(identity.member().map(|member| &member.budget))),
+        ("user", level(identity.user().map(|user| &user.budget))),
+        ("project", level(identity.project().map(|project| &project.budget))),
+        ("org", level(identity.organization().map(|organization| &organization.budget))),
+        ("end_user", level(end_user.map(|end_user| &end_user.budget))),
+    ])
 }
 
 fn named(record: Option<(&String, Option<&str>)>) -> Option<Value> {
@@ -71,12 +128,19 @@ fn text(text: Option<&str>) -> Option<Value> {
 }
 
 fn list<'a>(texts: impl Iterator<Item = &'a str>) -> Option<Value> {
-    let values: Vec<_> = texts.filter_map(|element| text(Some(element))).collect();
+    values(texts.filter_map(|element| text(Some(element))).collect())
+}
+
+fn values(values: Vec<Value>) -> Option<Value> {
     (!values.is_empty()).then_some(Value { kind: Some(Kind::ListValue(ListValue { values })) })
 }
 
 /// An object, or nothing when all its members are.
 fn object<const N: usize>(fields: [(&str, Option<Value>); N]) -> Option<Value> {
+    members(fields)
+}
+
+fn members<'a>(fields: impl IntoIterator<Item = (&'a str, Option<Value>)>) -> Option<Value> {
     let object = structure(fields);
     (!object.fields.is_empty()).then_some(Value { kind: Some(Kind::StructValue(object)) })
 }

@@ -15,15 +15,24 @@ pub(super) struct Refused {
 }
 
 /// Renders a refusal. `id` is the proxy's request id, reduced to safe characters, or empty; `methods`
-/// are those of the route, for the `Allow` header; none when the route is not known.
-pub(super) fn render(reason: DenyReason, dialect: Dialect, id: &str, methods: MethodSet) -> Refused {
+/// are those of the route, for the `Allow` header; none when the route is not known. `retry_after` is in
+/// seconds.
+pub(super) fn render(
+    reason: DenyReason,
+    dialect: Dialect,
+    id: &str,
+    methods: MethodSet,
+    retry_after: Option<u64>,
+) -> Refused {
     let refusal = reason.refusal();
     let body = match dialect {
         Dialect::OpenAi => openai(reason, &refusal, id),
         Dialect::Anthropic => anthropic(&refusal, id),
         Dialect::Google => google(&refusal, id),
     };
-    Refused { status: refusal.status, headers: headers(reason, refusal.status, methods), body: body.to_string() }
+    let mut headers = headers(reason, refusal.status, methods);
+    headers.extend(retry_after.map(|seconds| ("retry-after", seconds.to_string())));
+    Refused { status: refusal.status, headers, body: body.to_string() }
 }
 
 fn headers(reason: DenyReason, status: u16, methods: MethodSet) -> Vec<(&'static str, String)> {
@@ -79,7 +88,7 @@ mod tests {
     use super::*;
 
     fn body(reason: DenyReason, dialect: Dialect) -> serde_json::Value {
-        serde_json::from_str(&render(reason, dialect, "abc", MethodSet::EMPTY).body).unwrap()
+        serde_json::from_str(&render(reason, dialect, "abc", MethodSet::EMPTY, None).body).unwrap()
     }
 
     #[test]
@@ -103,12 +112,28 @@ mod tests {
     }
 
     #[test]
+    fn a_spent_budget_says_when_to_come_back() {
+        let refused = render(DenyReason::TeamBudgetExceeded, Dialect::Anthropic, "", MethodSet::EMPTY, Some(60));
+        assert_eq!((refused.status, refused.headers.last()), (429, Some(&("retry-after", "60".to_owned()))));
+        assert_eq!(body(DenyReason::TeamBudgetExceeded, Dialect::Anthropic)["error"]["type"], "rate_limit_error");
+        assert_eq!(body(DenyReason::KeyBudgetExceeded, Dialect::Google)["error"]["status"], "RESOURCE_EXHAUSTED");
+        let openai = body(DenyReason::KeyBudgetExceeded, Dialect::OpenAi);
+        assert_eq!((&openai["error"]["type"], &openai["error"]["param"]), (&json!("budget_exceeded"), &json!(null)));
+        assert_eq!(render(DenyReason::KeyBudgetExceeded, Dialect::OpenAi, "", MethodSet::EMPTY, None).headers.len(), 1);
+    }
+
+    #[test]
     fn a_401_says_how_to_authenticate_and_a_405_what_is_allowed() {
-        let challenge = |reason| render(reason, Dialect::OpenAi, "", MethodSet::EMPTY).headers.pop().unwrap();
+        let challenge = |reason| render(reason, Dialect::OpenAi, "", MethodSet::EMPTY, None).headers.pop().unwrap();
         assert_eq!(challenge(DenyReason::CredentialMissing), ("www-authenticate", "Bearer".to_owned()));
         assert_eq!(challenge(DenyReason::KeyBlocked).1, "Bearer error=\"invalid_token\"");
-        let refused =
-            render(DenyReason::MethodNotAllowed, Dialect::OpenAi, "", MethodSet::of(&[Method::Get, Method::Delete]));
+        let refused = render(
+            DenyReason::MethodNotAllowed,
+            Dialect::OpenAi,
+            "",
+            MethodSet::of(&[Method::Get, Method::Delete]),
+            None,
+        );
         assert_eq!(refused.headers.last(), Some(&("allow", "GET, DELETE".to_owned())));
     }
 }

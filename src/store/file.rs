@@ -6,19 +6,26 @@ use std::sync::Arc;
 use super::Directory;
 use crate::core::credential::KeyHash;
 use crate::core::decision::Outage;
-use crate::core::record::KeyRecord;
+use crate::core::record::{EndUser, KeyRecord, Tag};
 
 /// All keys of a file. An empty store knows nobody.
 #[derive(Debug, Default)]
 pub struct FileStore {
     keys: HashMap<KeyHash, Arc<KeyRecord>>,
+    /// Customers that requests name, by their ids.
+    pub end_users: HashMap<String, Arc<EndUser>>,
+    /// What holds for every other one.
+    pub unknown_end_user: Option<Arc<EndUser>>,
+    /// Labels of requests.
+    pub tags: HashMap<String, Arc<Tag>>,
 }
 
 impl FileStore {
     /// Takes records whose hashes are distinct.
     #[must_use]
     pub fn new(records: impl IntoIterator<Item = KeyRecord>) -> Self {
-        Self { keys: records.into_iter().map(|record| (record.hash, Arc::new(record))).collect() }
+        let keys = records.into_iter().map(|record| (record.hash, Arc::new(record))).collect();
+        Self { keys, ..Self::default() }
     }
 
     /// How many keys there are.
@@ -45,5 +52,13 @@ impl FileStore {
 impl Directory for FileStore {
     async fn key(&self, hash: &KeyHash) -> Result<Option<Arc<KeyRecord>>, Outage> {
         Ok(self.keys.get(hash).cloned())
+    }
+
+    async fn end_user(&self, id: &str) -> Result<Option<Arc<EndUser>>, Outage> {
+        Ok(self.end_users.get(id).or(self.unknown_end_user.as_ref()).cloned())
+    }
+
+    async fn tag(&self, name: &str) -> Result<Option<Arc<Tag>>, Outage> {
+        Ok(self.tags.get(name).cloned())
     }
 }

@@ -8,12 +8,18 @@ pub use file::FileStore;
 
 use crate::core::credential::KeyHash;
 use crate::core::decision::Outage;
-use crate::core::record::KeyRecord;
+use crate::core::record::{EndUser, KeyRecord, Tag};
 
 /// A place that knows keys.
 pub trait Directory {
     /// The key with everything it points to. `Ok(None)`: there is no such key. `Err`: could not ask.
     fn key(&self, hash: &KeyHash) -> impl Future<Output = Result<Option<Arc<KeyRecord>>, Outage>> + Send;
+
+    /// The end user, or what holds for unknown ones. `Ok(None)`: nothing is known. `Err`: could not ask.
+    fn end_user(&self, id: &str) -> impl Future<Output = Result<Option<Arc<EndUser>>, Outage>> + Send;
+
+    /// The tag. `Ok(None)`: there is no such tag. `Err`: could not ask.
+    fn tag(&self, name: &str) -> impl Future<Output = Result<Option<Arc<Tag>>, Outage>> + Send;
 }
 
 /// The store of a configuration.
@@ -27,6 +33,18 @@ impl Directory for Store {
     async fn key(&self, hash: &KeyHash) -> Result<Option<Arc<KeyRecord>>, Outage> {
         match self {
             Self::File(store) => store.key(hash).await,
+        }
+    }
+
+    async fn end_user(&self, id: &str) -> Result<Option<Arc<EndUser>>, Outage> {
+        match self {
+            Self::File(store) => store.end_user(id).await,
+        }
+    }
+
+    async fn tag(&self, name: &str) -> Result<Option<Arc<Tag>>, Outage> {
+        match self {
+            Self::File(store) => store.tag(name).await,
         }
     }
 }

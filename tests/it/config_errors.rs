@@ -197,7 +197,7 @@ fn a_name_in_the_wrong_place_is_not_quoted() {
         KEYS,
         "keys: [{ sk-canary-0123456789: {} }]\n",
         &expect![[r#"
-            keys.yaml: keys[0]: unknown field `(not shown)`; the fields here are `allowed_routes`, `blocked`, `expires`, `key_alias`, `key_hash`, `metadata`, `models`, `object_permission`, `organization_id`, `permissions`, `team_id`, `user_id`
+            keys.yaml: keys[0]: unknown field `(not shown)`; the fields here are `access_group_ids`, `agent_id`, `aliases`, `allowed_routes`, `blocked`, `budget_id`, `budget_limits`, `budget_reset_at`, `expires`, `key_alias`, `key_hash`, `max_budget`, `max_parallel_requests`, `metadata`, `model_max_budget`, `model_spend`, `models`, `object_permission`, `organization_id`, `permissions`, `project_id`, `rpm_limit`, `spend`, `team_id`, `tpm_limit`, `user_id`
             keys.yaml: keys[0]: `key_hash` is missing
         "#]],
     );
@@ -241,6 +241,102 @@ fn public_opens_nothing_else() {
         tollgate.yaml: routes.public[2]: it is a route of the model API, of administration or of a pass-through endpoint, and would be open to everybody; remove it
         tollgate.yaml: routes.public[3]: it is in `routes.admin_only` as well; remove one
     "#]],
+    );
+}
+
+#[test]
+fn money_and_models_are_checked_as_strictly() {
+    let a = hash("sk-a");
+    let keys = format!(
+        "budgets:\n- {{ budget_id: b, max_budget: -1 }}\n- {{ budget_id: b }}\n\
+         teams: [{{ team_id: t, access_group_ids: [ghost], metadata: {{ team_member_budget_id: ghost, tags: x }} }}]\n\
+         team_memberships: [{{ user_id: u, team_id: t, budget_id: ghost }}, {{ user_id: u, team_id: t, spend: -1 }}]\n\
+         projects: []\nagents: []\n\
+         keys: [{{ key_hash: {a}, budget_id: ghost, project_id: ghost, agent_id: ghost, \
+         budget_limits: [{{ max_budget: 1, reset_at: soon }}], \
+         model_max_budget: {{ gpt-4o: {{ budget_limit: 1, max_budget: 2 }} }}, \
+         metadata: {{ temp_budget_increase: 5, model_rpm_limit: {{ gpt-4o: many }} }} }}]\n",
+    );
+    let models = "end_users: { default_budget_id: ghost }\n\
+         models: [{ name: m }, { name: m }, { name: '' }, { name: a/b, provider: openai }, { name: c, provider: 'o/*' }]\n";
+    check(
+        &format!("{KEYS}{models}"),
+        &keys,
+        &expect![[r#"
+        tollgate.yaml: models[1]: this name is listed twice; keep one
+        tollgate.yaml: models[2]: `name` is empty
+        tollgate.yaml: models[3]: a name with `/` says its provider itself; remove `provider`
+        tollgate.yaml: models[4]: `provider` must be a name such as `openai`
+        tollgate.yaml: end_users.default_budget_id: it is not listed under `budgets` of the key file; list it there
+        keys.yaml: budgets[0].max_budget: it must be an amount: a number that is not negative
+        keys.yaml: budgets[1]: this id is listed twice; keep one
+        keys.yaml: teams[0].access_group_ids[0]: it is not listed under `access_groups`; list it there, or remove it here
+        keys.yaml: teams[0].metadata.team_member_budget_id: it is not listed under `budgets`; list it there, or remove it here
+        keys.yaml: teams[0].metadata.tags: it must be a list of texts
+        keys.yaml: team_memberships[0].budget_id: it is not listed under `budgets`; list it there, or remove it here
+        keys.yaml: team_memberships[1].spend: it must be an amount: a number that is not negative
+        keys.yaml: team_memberships[1]: this member is listed twice; keep one
+        keys.yaml: keys[0].project_id: it is not listed under `projects`; list it there, or remove it here
+        keys.yaml: keys[0].agent_id: it is not listed under `agents`; list it there, or remove it here
+        keys.yaml: keys[0].budget_id: it is not listed under `budgets`; list it there, or remove it here
+        keys.yaml: keys[0].budget_limits[0].reset_at: it is no time; write it like `2027-01-31T12:00:00Z`
+        keys.yaml: keys[0].model_max_budget.gpt-4o: `budget_limit` and `max_budget` are one thing; keep one
+        keys.yaml: keys[0].metadata.model_rpm_limit.gpt-4o: it must be a whole number
+    "#]],
+    );
+    check(
+        "master_key: sk-0123456789-abcdefghij\nend_users: { default_budget_id: b }\n",
+        "",
+        &expect![[r#"
+        tollgate.yaml: end_users.default_budget_id: there is no key file to list it; set `keys.file`
+    "#]],
+    );
+    check(
+        KEYS,
+        "keys: [{ max_budget: .nan }]\n",
+        &expect![[r#"
+        keys.yaml: line 1, column 22: not valid YAML: value `.nan` is not a finite number
+    "#]],
+    );
+}
+
+#[test]
+fn networks_are_networks() {
+    let request = |list: &str| format!("master_key: sk-0123456789-abcdefghij\nrequest: {{ allowed_ips: {list} }}\n");
+    check(
+        &request("[10.0.0.0/8, 10.0.0.0/33, localhost]"),
+        "",
+        &expect![[r#"
+        tollgate.yaml: request.allowed_ips[1]: it is no network; write it like `10.0.0.0/8`, or one address
+        tollgate.yaml: request.allowed_ips[2]: it is no network; write it like `10.0.0.0/8`, or one address
+    "#]],
+    );
+    check(
+        &request("[]"),
+        "",
+        &expect![[r#"
+        tollgate.yaml: request.allowed_ips: it lets nobody in; name networks, or leave it out
+    "#]],
+    );
+}
+
+#[test]
+fn what_cannot_raise_a_budget_is_ignored_and_said_b14() {
+    let files = Files::new(
+        KEYS,
+        &format!(
+            "keys: [{{ key_hash: {}, metadata: {{ temp_budget_increase: five, temp_budget_expiry: soon }} }}]\n",
+            hash("sk-a")
+        ),
+    );
+    let warnings = load(&files.config(), &environment).result.unwrap().warnings;
+    let warnings: Vec<_> = warnings.iter().map(|problem| format!("{}: {}", problem.place, problem.text)).collect();
+    assert_eq!(
+        warnings,
+        [
+            "keys[0].metadata.temp_budget_increase: it is no amount; ignored",
+            "keys[0].metadata.temp_budget_expiry: it is no time; ignored",
+        ]
     );
 }
 
@@ -314,8 +410,8 @@ fn a_route_that_says_nothing_is_refused() {
             tollgate.yaml: routes.admin_only[0]: it is no route group; write a path that begins with `/`, or a group such as `llm_api_routes`
             keys.yaml: teams[0].metadata.allowed_passthrough_routes: it must be a list of paths
             keys.yaml: users[0].organization_memberships[0].user_role: it must be one of `proxy_admin`, `proxy_admin_viewer`, `org_admin`, `internal_user`, `internal_user_viewer`, `team`, `customer`
-            keys.yaml: keys[0].metadata.allowed_passthrough_routes[1]: it must be a path that begins with `/` and is longer than it, without `*`
             keys.yaml: keys[0].permissions.get_spend_routes: it must be `true` or `false`
+            keys.yaml: keys[0].metadata.allowed_passthrough_routes[1]: it must be a path that begins with `/` and is longer than it, without `*`
         "#]],
     );
     check(

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue};
-use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Request};
+use envoy_types::pb::envoy::config::core::v3::address::Address as OneAddress;
+use envoy_types::pb::envoy::config::core::v3::{Address, HeaderMap, HeaderValue, Pipe, SocketAddress};
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Peer, Request};
 use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
 use envoy_types::pb::envoy::service::auth::v3::{AttributeContext, CheckRequest, CheckResponse};
@@ -231,6 +232,18 @@ impl Asked {
             headers.entry(name).and_modify(|known| *known = format!("{known},{text}")).or_insert(text);
         }
         self.wrap(HttpRequest { headers, ..HttpRequest::default() })
+    }
+
+    /// The raw form, from a peer: an IP address, or a Unix socket.
+    pub fn from(&self, address: &str) -> CheckRequest {
+        let socket = SocketAddress { address: address.to_owned(), ..SocketAddress::default() };
+        let pipe = Pipe { path: address.to_owned(), mode: 0 };
+        let is_address = address.parse::<std::net::IpAddr>().is_ok();
+        let address = if is_address { OneAddress::SocketAddress(socket) } else { OneAddress::Pipe(pipe) };
+        let mut request = self.raw();
+        let source = Peer { address: Some(Address { address: Some(address) }), ..Peer::default() };
+        request.attributes.as_mut().unwrap().source = Some(source);
+        request
     }
 
     fn all_headers(&self) -> Vec<(String, Vec<u8>)> {

@@ -11,6 +11,7 @@
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
 mod bad_input;
+mod budgets;
 mod cli;
 mod config_errors;
 mod credential_vectors;
@@ -20,6 +21,7 @@ mod layering;
 mod matrix;
 mod metadata;
 mod pass_through;
+mod record_vectors;
 mod reload;
 mod request_vectors;
 mod roles;

@@ -24,8 +24,9 @@ fn to_json(metadata: &Struct) -> Value {
         Kind::StructValue(inner) => to_json(inner),
         Kind::ListValue(list) => {
             let texts = list.values.iter().map(|value| match value.kind.as_ref().unwrap() {
-                Kind::StringValue(text) => text.clone(),
-                other => panic!("only text is expected in a list: {other:?}"),
+                Kind::StringValue(text) => json!(text),
+                Kind::StructValue(inner) => to_json(inner),
+                other => panic!("only text and objects are expected in a list: {other:?}"),
             });
             json!(texts.collect::<Vec<_>>())
         }
@@ -47,9 +48,14 @@ fn through_the_proto(metadata: &Value) -> Value {
 
 async fn metadata_of(asked: Asked) -> Value {
     let keys = format!(
-        "keys:\n- {{ key_hash: {}, key_alias: laptop, user_id: ada, team_id: red, expires: '2099-01-01T00:00:00Z' }}\n\
+        "keys:\n- {{ key_hash: {}, key_alias: laptop, user_id: ada, team_id: red, expires: '2099-01-01T00:00:00Z', \
+         project_id: bot, agent_id: crawler, max_budget: 10, spend: 2.5, budget_reset_at: '2099-01-02T00:00:00Z', \
+         rpm_limit: 60, tpm_limit: 1000, max_parallel_requests: 4, \
+         metadata: {{ model_rpm_limit: {{ gpt-4o: 6 }}, logging: canary }} }}\n\
          users:\n- {{ user_id: ada, user_email: ada@example.com, user_role: internal_user }}\n\
-         teams:\n- {{ team_id: red, team_alias: Red, organization_id: acme }}\n\
+         teams:\n- {{ team_id: red, team_alias: Red, organization_id: acme, rpm_limit: 600 }}\n\
+         projects:\n- {{ project_id: bot, project_alias: Bot }}\nagents:\n- {{ agent_id: crawler }}\n\
+         end_users:\n- {{ user_id: c1, allowed_model_region: eu, max_budget: 1 }}\n\
          organizations:\n- {{ organization_id: acme, organization_alias: Acme }}\n",
         hash("sk-ada")
     );
@@ -61,18 +67,36 @@ async fn metadata_of(asked: Asked) -> Value {
     metadata
 }
 
+fn chat() -> Asked {
+    post("/v1/chat/completions", r#"{"model":"gpt-4o","user":"c1","metadata":{"tags":["a,b","c"]}}"#).key("sk-ada")
+}
+
 #[tokio::test]
 async fn an_allowed_request_carries_the_identity() {
-    let body = r#"{"model":"gpt-4o","user":"customer-7","metadata":{"tags":["a,b","c"]}}"#;
-    let metadata = metadata_of(post("/v1/chat/completions", body).key("sk-ada")).await;
+    let metadata = metadata_of(chat()).await;
     let expected = json!({
         "decision": "allow", "reason": "ok", "config_version": "v", "method": "virtual_key",
         "key": {"hash": hash("sk-ada"), "alias": "laptop", "expires_at": "2099-01-01T00:00:00Z"},
         "user": {"id": "ada", "email": "ada@example.com", "role": "internal_user"},
         "team": {"id": "red", "alias": "Red"},
         "org": {"id": "acme", "alias": "Acme"},
+        "project": {"id": "bot", "alias": "Bot"},
+        "agent": {"id": "crawler"},
+        "end_user": {"id": "c1", "region": "eu"},
+        "budget": {
+            "key": {"spend": "2.5", "max": "10", "reset_at": "2099-01-02T00:00:00Z"},
+            "end_user": {"spend": "0", "max": "1"},
+        },
+        "descriptors": {
+            "api_key": hash("sk-ada"), "user": "ada", "team": "red", "team_member": "red:ada", "end_user": "c1",
+            "organization": "acme", "agent": "crawler",
+        },
+        "limits": [
+            {"descriptor": "api_key", "value": hash("sk-ada"), "rpm": "60", "tpm": "1000", "parallel": "4"},
+            {"descriptor": "team", "value": "red", "rpm": "600"},
+            {"descriptor": "model_per_key", "value": format!("{}:gpt-4o", hash("sk-ada")), "rpm": "6"},
+        ],
         "request": {"route": "chat_completions", "id": "req-1", "models": ["gpt-4o"], "tags": ["a,b", "c"]},
-        "end_user": {"id": "customer-7"},
     });
     assert_eq!(metadata, expected);
     assert_eq!(through_the_proto(&metadata), expected);

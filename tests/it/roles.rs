@@ -11,14 +11,12 @@ use tollgate::core::ask::{Ask, Managed};
 use tollgate::core::credential::KeyHash;
 use tollgate::core::deny::DenyReason;
 use tollgate::core::identity::Identity;
-use tollgate::core::model_list::ModelList;
+use tollgate::core::models::ModelMap;
 use tollgate::core::policy::rules::RouteRules;
-use tollgate::core::policy::{self, Facts, LazyAsk};
-use tollgate::core::record::permissions::RequestGrants;
-use tollgate::core::record::{KeyRecord, Permissions, Role, User};
-use tollgate::core::route::grant::RouteGrants;
+use tollgate::core::policy::{self, Asked, Facts};
+use tollgate::core::record::{KeyRecord, Named, Role, User};
+use tollgate::core::request::{Fidelity, HeaderView};
 use tollgate::core::route::groups::GROUPS;
-use tollgate::core::route::pass_through::PassThroughGrants;
 use tollgate::core::route::{Method, RouteTable};
 
 use crate::matrix::example;
@@ -52,26 +50,12 @@ const NOTABLE: &[&str] = &[
 ];
 
 fn key(user: Option<User>) -> Identity {
-    Identity::VirtualKey(Arc::new(KeyRecord {
-        hash: KeyHash::of("sk-role"),
-        alias: None,
-        blocked: false,
-        expires: None,
-        models: ModelList::default(),
-        allowed_routes: RouteGrants::default(),
-        pass_through: PassThroughGrants::default(),
-        permissions: Permissions::default(),
-        requests: RequestGrants::default(),
-        user: user.map(Arc::new),
-        team: None,
-        organization: None,
-    }))
+    Identity::VirtualKey(Arc::new(KeyRecord { user: user.map(Arc::new), ..KeyRecord::new(KeyHash::of("sk-role")) }))
 }
 
 fn owner(role: Option<Role>, administers: &[&str]) -> Identity {
     let memberships = administers.iter().map(|id| ((*id).to_owned(), Some(Role::OrgAdmin))).collect();
-    let id = "me".to_owned();
-    key(Some(User { id, email: None, role, memberships, models: ModelList::default(), active: true }))
+    key(Some(User { role, memberships, ..User::new("me") }))
 }
 
 fn callers() -> Vec<(&'static str, Identity)> {
@@ -90,19 +74,21 @@ fn cell(table: &RouteTable, identity: &Identity, path: &str, method: Method) -> 
     let managed =
         Managed { organization_id: named(), organizations: Ok(vec!["org-1".to_owned()]), ..Managed::default() };
     let ask = Ask { model: Some("m".to_owned()), managed, ..Ask::default() };
-    let ask = LazyAsk::new(|| Ok(ask.clone()));
-    let (found, rules) = (table.find(path), RouteRules::default());
-    let now = Timestamp::UNIX_EPOCH;
-    let verdict = policy::judge(&Facts {
+    let (found, rules, request) = (table.find(path), RouteRules::default(), RequestRules::default());
+    let headers = HeaderView::new(Vec::new(), Fidelity::Exact);
+    let facts = Facts {
         identity,
         path,
         method,
         found: found.as_ref(),
-        ask: &ask,
+        headers: &headers,
         rules: &rules,
-        request: &RequestRules::default(),
-        now,
-    });
+        request: &request,
+        now: Timestamp::UNIX_EPOCH,
+    };
+    let (ask, named, models) = (Ok(ask), Named::default(), ModelMap::default());
+    let asked = Asked::new(facts, &ask, &named, &models);
+    let verdict = policy::judge_caller(&facts).and_then(|()| policy::judge_request(&asked));
     let Err(reason) = verdict else {
         return "+";
     };

@@ -17,11 +17,11 @@ use tollgate::core::credential::KeyHash;
 use tollgate::core::deny::DenyReason;
 use tollgate::core::extract::pass_through::PassThroughCredential;
 use tollgate::core::identity::Identity;
-use tollgate::core::model_list::ModelList;
+use tollgate::core::models::ModelMap;
 use tollgate::core::path::Target;
 use tollgate::core::policy::rules::{LiteLlmCompat, RouteRules};
-use tollgate::core::policy::{CHECKS, Facts, LazyAsk};
-use tollgate::core::record::{KeyRecord, Permissions, Role, User};
+use tollgate::core::policy::{Asked, CHECKS, Facts};
+use tollgate::core::record::{KeyRecord, Named, Permissions, Role, User};
 use tollgate::core::request::{BodyView, Fidelity, HeaderView, RequestView};
 use tollgate::core::route::catalogue::ANY;
 use tollgate::core::route::grant::{RouteGrants, is_mcp_discovery};
@@ -317,27 +317,13 @@ fn identity(vector: &Vector) -> Option<Identity> {
         .into_iter()
         .flatten()
         .map(|pair| (pair[0].as_str().unwrap_or_default().to_owned(), pair[1].as_str().and_then(Role::parse)));
-    let user = User {
-        id: id.to_owned(),
-        email: None,
-        role: role.and_then(Role::parse),
-        memberships: memberships.collect(),
-        models: ModelList::default(),
-        active: true,
-    };
+    let user = User { role: role.and_then(Role::parse), memberships: memberships.collect(), ..User::new(id) };
     Some(Identity::VirtualKey(Arc::new(KeyRecord {
-        hash: KeyHash::of("sk-vector"),
-        alias: None,
-        blocked: false,
-        expires: None,
-        models: ModelList::default(),
         allowed_routes: RouteGrants::compile(allowed.iter().map(String::as_str), &GroupNames::default()).ok()?,
         pass_through: pass_through_grants(vector)?,
         permissions: Permissions { get_spend_routes: permission.and_then(Value::as_bool) },
-        requests: tollgate::core::record::permissions::RequestGrants::default(),
         user: (role != Some("__none__")).then(|| Arc::new(user)),
-        team: None,
-        organization: None,
+        ..KeyRecord::new(KeyHash::of("sk-vector"))
     })))
 }
 
@@ -380,6 +366,7 @@ fn judge(vector: &Vector, table: &RouteTable, path: &str, found: Option<&Match<'
         id: "",
         method: method.as_str(),
         target: path,
+        peer: None,
         headers: HeaderView::new(Vec::new(), Fidelity::Exact),
         body: BodyView::Complete { bytes: body.as_bytes(), fidelity: Fidelity::Exact, announced: true },
     };
@@ -395,14 +382,16 @@ fn judge(vector: &Vector, table: &RouteTable, path: &str, found: Option<&Match<'
         path,
         method,
         found,
-        ask: &LazyAsk::new(|| ask.clone()),
+        headers: &view.headers,
         rules: &rules,
         request: &request,
         now: Timestamp::UNIX_EPOCH,
     };
+    let (named, models) = (Named::default(), ModelMap::default());
+    let asked = Asked::new(facts, &ask, &named, &models);
     let wanted = checks(&vector.function);
     let mut checks = CHECKS.iter().filter(|check| wanted.contains(&check.name));
-    let verdict = checks.try_for_each(|check| (check.run)(&facts));
+    let verdict = checks.try_for_each(|check| check.run(&asked));
     if let Err(reason) = verdict {
         assert!(matches!(reason.refusal().status, 400 | 403), "{}: {reason:?}", vector.id);
     }
@@ -418,6 +407,8 @@ const ALL_ON: LiteLlmCompat = LiteLlmCompat {
     spend_permission_by_name: true,
     self_managed_without_user: true,
     health_is_info_route: true,
+    // About models, and no vector is.
+    alias_grants_target: false,
 };
 
 /// Why our answer is another one. The rules look at the question, not at the answer; the first that fits

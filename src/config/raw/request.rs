@@ -7,6 +7,9 @@ use serde::Deserialize;
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawRequest {
+    /// Networks that requests may come from, such as `10.0.0.0/8`; anywhere, without the list. What counts is
+    /// the peer as Envoy sees it: `xff_num_trusted_hops` there says which proxies are believed.
+    pub allowed_ips: Option<Vec<String>>,
     /// Largest body, in bytes; more is refused with 413 (LiteLLM's `max_request_size_mb`).
     #[schemars(range(min = 1))]
     pub max_bytes: Option<u64>,

@@ -110,4 +110,6 @@ pub struct RawCompat {
     pub self_managed_without_user: bool,
     /// `/health`, which calls every model, is open to every key.
     pub health_is_info_route: bool,
+    /// Whoever is granted an alias may use the model it stands for, and the aliases of a team are granted to it.
+    pub alias_grants_target: bool,
 }

@@ -84,7 +84,8 @@ mod tests {
         let body = BodyView::Complete { bytes: body.as_bytes(), fidelity: Fidelity::Exact, announced: true };
         let rules = RequestRules::default();
         let reading = Reading { limits: BodyLimits::default(), rules: &rules, wanted: Vec::new() };
-        Managed::read(&RequestView { id: "", method: "POST", target: "", headers, body }, Some(query), &reading)
+        let view = RequestView { id: "", method: "POST", target: "", peer: None, headers, body };
+        Managed::read(&view, Some(query), &reading)
     }
 
     #[test]

@@ -16,7 +16,8 @@ fn ask_with(
     body: BodyView<'_>,
 ) -> Result<Option<String>, DenyReason> {
     let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
-    let view = RequestView { id: "", method, target, headers: HeaderView::new(headers, Fidelity::Exact), body };
+    let view =
+        RequestView { id: "", method, target, peer: None, headers: HeaderView::new(headers, Fidelity::Exact), body };
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
     let table = RouteTable::new(Vec::new(), String::new());
     let method = Method::parse(method).unwrap();
@@ -219,7 +220,7 @@ proptest! {
 fn whole(target: &str, rules: &RequestRules, headers: &[(&str, &str)], body: &str) -> Result<Ask, DenyReason> {
     let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
     let headers = HeaderView::new(headers, Fidelity::Exact);
-    let view = RequestView { id: "", method: "POST", target, headers, body: exact(body.as_bytes()) };
+    let view = RequestView { id: "", method: "POST", target, peer: None, headers, body: exact(body.as_bytes()) };
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
     let table = RouteTable::new(Vec::new(), String::new());
     let wanted = rules.enforced_params.iter().map(String::as_str).collect();

@@ -84,11 +84,14 @@ fn the_upstream_credential_replaces_the_callers() {
 fn the_callers_words_go_out_encoded() {
     let tags = vec!["a,b".to_owned(), "c".to_owned()];
     let asked = Ask { end_user: Some("x\r\ny".to_owned()), tags, ..Ask::default() };
-    let mutations = policy().mutations(&Identity::MasterKey, Some(&asked), &[], &input(&view(&[]))).unwrap();
+    let mutations = policy()
+        .mutations(&Identity::MasterKey, Some(About { ask: &asked, region: Some("eu") }), &[], &input(&view(&[])))
+        .unwrap();
     let value =
         |wanted: &str| mutations.set().find(|(name, _)| name.as_str() == wanted).map(|(_, value)| value.as_str());
     assert_eq!(value("x-auth-end-user-id"), Some("x%0D%0Ay"));
     assert_eq!(value("x-auth-tags"), Some("a%2Cb,c"));
+    assert_eq!(value("x-auth-model-region"), Some("eu"));
 }
 
 #[test]
@@ -154,7 +157,7 @@ proptest! {
         let policy = HeaderPolicy::new("x-auth-", keep, None).unwrap();
         let names: Vec<_> = names.iter().map(String::as_str).collect();
         let asked = Ask { model, ..Ask::default() };
-            let mutations = policy.mutations(&Identity::MasterKey, Some(&asked), &[place("x-api-key")], &input(&view(&names))).unwrap();
+            let mutations = policy.mutations(&Identity::MasterKey, Some(About { ask: &asked, region: Some("eu") }), &[place("x-api-key")], &input(&view(&names))).unwrap();
         for (name, _) in mutations.set() {
             prop_assert!(!mutations.remove().contains(name));
         }

@@ -3,12 +3,16 @@
 //! Authenticate fully first, then the route, then the rest: a caller with an expired key learns nothing
 //! but that the key has expired.
 
+mod agent;
+mod budget;
+mod end_user;
 mod guardrails;
 mod key_state;
 mod model;
 mod organization;
 mod parameters;
 mod pass_through;
+mod project;
 mod role;
 mod route;
 pub mod rules;
@@ -17,8 +21,7 @@ mod tools;
 mod vector_stores;
 mod viewer;
 
-use std::cell::OnceCell;
-use std::fmt;
+use std::ops::Deref;
 
 use jiff::Timestamp;
 
@@ -26,14 +29,18 @@ use crate::core::ask::Ask;
 use crate::core::ask::rules::RequestRules;
 use crate::core::deny::DenyReason;
 use crate::core::identity::Identity;
-use crate::core::record::Role;
+use crate::core::models::{Chain, ModelMap};
 use crate::core::record::permissions::RequestGrants;
+use crate::core::record::{Named, Role};
+use crate::core::request::HeaderView;
 use crate::core::route::groups::GroupSet;
 use crate::core::route::{Match, Method};
 use rules::RouteRules;
 
-/// All a check may look at.
-#[derive(Debug)]
+pub use budget::retry_at;
+
+/// What is known before the request is read: who is asking, and for which route.
+#[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
     /// Who is asking.
     pub identity: &'a Identity,
@@ -43,9 +50,8 @@ pub struct Facts<'a> {
     pub method: Method,
     /// The route, if the path is one of the catalogue.
     pub found: Option<&'a Match<'a>>,
-    /// What the request names. Read when the first rule asks, so that nobody whose key or route is refused
-    /// has a body scanned.
-    pub ask: &'a LazyAsk<'a>,
+    /// The request's headers.
+    pub headers: &'a HeaderView<'a>,
     /// What the configuration says about routes.
     pub rules: &'a RouteRules,
     /// What it says about requests.
@@ -54,45 +60,7 @@ pub struct Facts<'a> {
     pub now: Timestamp,
 }
 
-/// What a request names, read at most once.
-pub struct LazyAsk<'a> {
-    read: Box<dyn Fn() -> Result<Ask, DenyReason> + Send + Sync + 'a>,
-    known: OnceCell<Result<Ask, DenyReason>>,
-}
-
-impl<'a> LazyAsk<'a> {
-    /// Reads when it is asked.
-    pub fn new(read: impl Fn() -> Result<Ask, DenyReason> + Send + Sync + 'a) -> Self {
-        Self { read: Box::new(read), known: OnceCell::new() }
-    }
-
-    /// What the request names.
-    ///
-    /// # Errors
-    /// Why that cannot be told.
-    pub fn get(&self) -> Result<&Ask, DenyReason> {
-        self.known.get_or_init(&self.read).as_ref().map_err(|reason| *reason)
-    }
-
-    /// What was read, if anybody asked.
-    #[must_use]
-    pub fn known(&self) -> Option<&Ask> {
-        self.known.get().and_then(|known| known.as_ref().ok())
-    }
-}
-
-impl fmt::Debug for LazyAsk<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("LazyAsk").field(&self.known).finish()
-    }
-}
-
-impl Facts<'_> {
-    /// What the request names, or why that cannot be told.
-    fn ask(&self) -> Result<&Ask, DenyReason> {
-        self.ask.get()
-    }
-
+impl<'a> Facts<'a> {
     /// Whether the caller administers the proxy.
     fn is_proxy_admin(&self) -> bool {
         self.identity.role() == Some(Role::ProxyAdmin)
@@ -105,7 +73,7 @@ impl Facts<'_> {
     }
 
     /// What the key and its team say about requests.
-    fn request_grants(&self) -> impl Iterator<Item = &RequestGrants> {
+    fn request_grants(&self) -> impl Iterator<Item = &'a RequestGrants> {
         let key = self.identity.key().map(|key| &key.requests);
         key.into_iter().chain(self.identity.team().map(|team| &team.requests))
     }
@@ -116,45 +84,144 @@ impl Facts<'_> {
     }
 }
 
-/// One rule.
+/// What is known once the request was read.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    facts: Facts<'a>,
+    ask: Result<&'a Ask, DenyReason>,
+    /// The names of every model the request can reach, as the upstream goes through them.
+    chains: Vec<Chain<'a>>,
+    named: &'a Named,
+    models: &'a ModelMap,
+}
+
+impl<'a> Asked<'a> {
+    /// Adds what the request names, or why that cannot be told, and the records it names.
+    #[must_use]
+    pub fn new(facts: Facts<'a>, ask: &'a Result<Ask, DenyReason>, named: &'a Named, models: &'a ModelMap) -> Self {
+        let ask = ask.as_ref().map_err(|reason| *reason);
+        let reachable = ask.into_iter().flat_map(Ask::reachable);
+        let chains = reachable.map(|model| models.chain(model, facts.identity.key())).collect();
+        Self { facts, ask, chains, named, models }
+    }
+}
+
+impl<'a> Deref for Asked<'a> {
+    type Target = Facts<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.facts
+    }
+}
+
+/// One rule: nothing to object, or why not.
+#[derive(Debug, Clone, Copy)]
+pub enum Rule {
+    /// About the caller and the route. Asked first, so that nobody whose key or route is refused has a body
+    /// scanned or a record looked up.
+    Caller(fn(&Facts<'_>) -> Result<(), DenyReason>),
+    /// About what the request names.
+    Request(fn(&Asked<'_>) -> Result<(), DenyReason>),
+}
+
+/// A rule and its name.
 #[derive(Debug)]
 pub struct Check {
     /// Stable name for `explain` and the documentation.
     pub name: &'static str,
-    /// The rule: nothing to object, or why not.
-    pub run: fn(&Facts<'_>) -> Result<(), DenyReason>,
+    /// The rule.
+    pub rule: Rule,
+}
+
+impl Check {
+    /// Asks the rule, whatever the others say.
+    ///
+    /// # Errors
+    /// Its objection.
+    pub fn run(&self, asked: &Asked<'_>) -> Result<(), DenyReason> {
+        match self.rule {
+            Rule::Caller(rule) => rule(asked),
+            Rule::Request(rule) => rule(asked),
+        }
+    }
+}
+
+const fn caller(name: &'static str, rule: fn(&Facts<'_>) -> Result<(), DenyReason>) -> Check {
+    Check { name, rule: Rule::Caller(rule) }
+}
+
+const fn request(name: &'static str, rule: fn(&Asked<'_>) -> Result<(), DenyReason>) -> Check {
+    Check { name, rule: Rule::Request(rule) }
 }
 
 /// The rules in the order they are asked. The first objection decides.
 pub const CHECKS: &[Check] = &[
-    Check { name: "key_blocked", run: key_state::not_blocked },
-    Check { name: "key_expired", run: key_state::not_expired },
-    Check { name: "user_active", run: key_state::user_active },
-    Check { name: "route_known", run: route::known },
-    Check { name: "route_method", run: route::method },
-    Check { name: "master_key_only", run: route::master_only },
-    Check { name: "deployment_routes", run: route::offered },
-    Check { name: "deployment_switches", run: route::enabled },
-    Check { name: "key_routes", run: route::allowed_by_key },
-    Check { name: "admin_only", run: route::admin_only },
-    Check { name: "pass_through", run: pass_through::granted },
-    Check { name: "organization", run: organization::allowed },
-    Check { name: "role", run: role::allowed },
-    Check { name: "team_blocked", run: team::not_blocked },
-    Check { name: "request_readable", run: model::readable },
-    Check { name: "parameters", run: parameters::allowed },
-    Check { name: "client_tags", run: parameters::client_tags },
-    Check { name: "user_named", run: parameters::user_named },
-    Check { name: "model_named", run: model::named },
-    Check { name: "key_models", run: model::granted_by_key },
-    Check { name: "team_models", run: model::granted_by_team },
-    Check { name: "user_models", run: model::granted_by_user },
-    Check { name: "org_models", run: model::granted_by_organization },
-    Check { name: "tools", run: tools::granted },
-    Check { name: "vector_stores", run: vector_stores::granted },
-    Check { name: "guardrails", run: guardrails::untouched },
-    Check { name: "enforced_params", run: parameters::enforced },
+    caller("key_blocked", key_state::not_blocked),
+    caller("key_expired", key_state::not_expired),
+    caller("user_active", key_state::user_active),
+    caller("route_known", route::known),
+    caller("route_method", route::method),
+    caller("master_key_only", route::master_only),
+    caller("deployment_routes", route::offered),
+    caller("deployment_switches", route::enabled),
+    caller("key_routes", route::allowed_by_key),
+    caller("admin_only", route::admin_only),
+    caller("pass_through", pass_through::granted),
+    caller("team_blocked", team::not_blocked),
+    caller("project_blocked", project::not_blocked),
+    caller("agent_trace", agent::traced),
+    request("organization", organization::allowed),
+    request("role", role::allowed),
+    request("request_readable", model::readable),
+    request("end_user_blocked", end_user::not_blocked),
+    request("parameters", parameters::allowed),
+    request("client_tags", parameters::client_tags),
+    request("user_named", parameters::user_named),
+    request("model_named", model::named),
+    request("model_aliases", model::aliases_end),
+    request("key_models", model::granted_by_key),
+    request("team_models", model::granted_by_team),
+    request("member_models", model::granted_by_member),
+    request("user_models", model::granted_by_user),
+    request("project_models", model::granted_by_project),
+    request("org_models", model::granted_by_organization),
+    request("tools", tools::granted),
+    request("vector_stores", vector_stores::granted),
+    request("guardrails", guardrails::untouched),
+    request("enforced_params", parameters::enforced),
+    request("key_budget", budget::of_key),
+    request("key_model_budget", budget::of_key_for_model),
+    request("team_budget", budget::of_team),
+    request("member_budget", budget::of_member),
+    request("user_budget", budget::of_user),
+    request("project_budget", budget::of_project),
+    request("org_budget", budget::of_organization),
+    request("end_user_budget", budget::of_end_user),
+    request("end_user_model_budget", budget::of_end_user_for_model),
+    request("tag_budget", budget::of_tags),
 ];
+
+/// Asks the rules about the caller, in order.
+///
+/// # Errors
+/// The first objection.
+pub fn judge_caller(facts: &Facts<'_>) -> Result<(), DenyReason> {
+    CHECKS.iter().try_for_each(|check| match check.rule {
+        Rule::Caller(rule) => rule(facts),
+        Rule::Request(_) => Ok(()),
+    })
+}
+
+/// Asks the rules about the request, in order, of a caller that [`judge_caller`] let pass.
+///
+/// # Errors
+/// The first objection.
+pub fn judge_request(asked: &Asked<'_>) -> Result<(), DenyReason> {
+    CHECKS.iter().try_for_each(|check| match check.rule {
+        Rule::Caller(_) => Ok(()),
+        Rule::Request(rule) => rule(asked),
+    })
+}
 
 /// Asks the rules that hold for everybody, about a path that is open to everybody.
 ///
@@ -177,10 +244,12 @@ pub fn wanted<'a>(identity: &'a Identity, request: &'a RequestRules) -> Vec<&'a 
     request.enforced_params.iter().chain(key).chain(team).map(String::as_str).collect()
 }
 
-/// Asks every rule in order.
-///
-/// # Errors
-/// The first objection.
-pub fn judge(facts: &Facts<'_>) -> Result<(), DenyReason> {
-    CHECKS.iter().try_for_each(|check| (check.run)(facts))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_about_the_caller_come_first() {
+        assert!(CHECKS.is_sorted_by_key(|check| matches!(check.rule, Rule::Request(_))));
+    }
 }

@@ -1,6 +1,6 @@
 //! Does the caller administer the organisation the request is about? (spec section 8)
 
-use super::Facts;
+use super::Asked;
 use crate::core::deny::DenyReason;
 use crate::core::record::{Role, User};
 use crate::core::route::groups::Group;
@@ -9,33 +9,33 @@ use crate::core::route::groups::Group;
 ///
 /// The organisation is the one the request names. Whether the object that is changed belongs to it, only
 /// the upstream's handler knows (W14).
-pub(super) fn allowed(facts: &Facts<'_>) -> Result<(), DenyReason> {
-    let Some(user) = facts.identity.user().filter(|_| !facts.is_proxy_admin()) else {
+pub(super) fn allowed(asked: &Asked<'_>) -> Result<(), DenyReason> {
+    let Some(user) = asked.identity.user().filter(|_| !asked.is_proxy_admin()) else {
         return Ok(());
     };
-    let one = facts.groups().has(Group::OrgAdminOnlyRoutes);
-    match facts.path {
+    let one = asked.groups().has(Group::OrgAdminOnlyRoutes);
+    match asked.path {
         "/organization/new" => Err(DenyReason::OrganizationNotAllowed),
         "/team/new" if user.memberships.is_empty() => Ok(()),
-        "/team/new" => administers_named(facts, user),
-        _ if one => administers_named(facts, user),
+        "/team/new" => administers_named(asked, user),
+        _ if one => administers_named(asked, user),
         _ => Ok(()),
     }
 }
 
-fn administers_named(facts: &Facts<'_>, user: &User) -> Result<(), DenyReason> {
-    let ask = facts.ask()?;
+fn administers_named(asked: &Asked<'_>, user: &User) -> Result<(), DenyReason> {
+    let ask = asked.ask?;
     let id = ask.managed.organization_id.as_ref().map_err(|reason| *reason)?;
     let administers = id.as_deref().is_some_and(|id| administers(user, id));
     if administers { Ok(()) } else { Err(DenyReason::OrganizationNotAllowed) }
 }
 
 /// Whether the caller administers every organisation the request names, of which there is at least one.
-pub(super) fn administers_all(facts: &Facts<'_>) -> Result<bool, DenyReason> {
-    let Some(user) = facts.identity.user().filter(|user| !user.memberships.is_empty()) else {
+pub(super) fn administers_all(asked: &Asked<'_>) -> Result<bool, DenyReason> {
+    let Some(user) = asked.identity.user().filter(|user| !user.memberships.is_empty()) else {
         return Ok(false);
     };
-    let ask = facts.ask()?;
+    let ask = asked.ask?;
     let named = ask.managed.organizations.as_ref().map_err(|reason| *reason)?;
     Ok(!named.is_empty() && named.iter().all(|id| administers(user, id)))
 }

@@ -1,6 +1,6 @@
 //! Does the caller's role open the route? LiteLLM's chain, first matching branch first (spec section 7).
 
-use super::{Facts, organization, pass_through, viewer};
+use super::{Asked, Facts, organization, pass_through, viewer};
 use crate::core::deny::DenyReason;
 use crate::core::record::Role;
 use crate::core::route::catalogue::Class;
@@ -9,27 +9,27 @@ use crate::core::route::groups::Group;
 
 /// The chain. `admin_only` and the pass-through grant were asked before, so what is left of its first two
 /// branches is to let the granted in.
-pub(super) fn allowed(facts: &Facts<'_>) -> Result<(), DenyReason> {
-    if facts.is_proxy_admin() || passed_through(facts) {
+pub(super) fn allowed(asked: &Asked<'_>) -> Result<(), DenyReason> {
+    if asked.is_proxy_admin() || passed_through(asked) {
         return Ok(());
     }
-    let viewer = facts.role() == Some(Role::ProxyAdminViewer);
-    if viewer && !facts.rules.compat.viewer_inference {
-        return viewer::allowed(facts);
+    let viewer = asked.role() == Some(Role::ProxyAdminViewer);
+    if viewer && !asked.rules.compat.viewer_inference {
+        return viewer::allowed(asked);
     }
-    if facts.groups().is_llm() {
+    if asked.groups().is_llm() {
         return Ok(());
     }
-    if is_info(facts) {
-        return own_info(facts);
+    if is_info(asked) {
+        return own_info(asked);
     }
-    if may_see_spend(facts) {
+    if may_see_spend(asked) {
         return Ok(());
     }
     if viewer {
-        return viewer::allowed(facts);
+        return viewer::allowed(asked);
     }
-    let opened = by_role(facts) || by_organization(facts)? || by_handler(facts) || by_litellm_grant(facts);
+    let opened = by_role(asked) || by_organization(asked)? || by_handler(asked) || by_litellm_grant(asked);
     if opened { Ok(()) } else { Err(DenyReason::RoleNotAllowed) }
 }
 
@@ -50,13 +50,13 @@ fn is_info(facts: &Facts<'_>) -> bool {
 }
 
 /// `/user/info` is about oneself, unless the query says otherwise.
-fn own_info(facts: &Facts<'_>) -> Result<(), DenyReason> {
-    if facts.path != "/user/info" {
+fn own_info(asked: &Asked<'_>) -> Result<(), DenyReason> {
+    if asked.path != "/user/info" {
         return Ok(());
     }
-    let ask = facts.ask()?;
+    let ask = asked.ask?;
     match ask.managed.user_id.as_ref().map_err(|reason| *reason)? {
-        Some(user) if facts.identity.user_id() != Some(user) => Err(DenyReason::AnotherUser),
+        Some(user) if asked.identity.user_id() != Some(user) => Err(DenyReason::AnotherUser),
         Some(_) | None => Ok(()),
     }
 }
@@ -76,8 +76,8 @@ fn by_role(facts: &Facts<'_>) -> bool {
     }
 }
 
-fn by_organization(facts: &Facts<'_>) -> Result<bool, DenyReason> {
-    Ok(facts.groups().has(Group::OrgAdminAllowedRoutes) && organization::administers_all(facts)?)
+fn by_organization(asked: &Asked<'_>) -> Result<bool, DenyReason> {
+    Ok(asked.groups().has(Group::OrgAdminAllowedRoutes) && organization::administers_all(asked)?)
 }
 
 /// Routes whose handler decides whose objects these are. It needs somebody to decide about (W13).

@@ -39,4 +39,6 @@ pub struct LiteLlmCompat {
     pub self_managed_without_user: bool,
     /// `/health`, which calls every model, is open to every key (W19).
     pub health_is_info_route: bool,
+    /// Whoever is granted an alias may use what it stands for (SEC-11).
+    pub alias_grants_target: bool,
 }

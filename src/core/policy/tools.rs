@@ -1,13 +1,13 @@
 //! Which tools may the request give to the model?
 
-use super::Facts;
+use super::Asked;
 use crate::core::deny::DenyReason;
 
 /// LiteLLM COMMON-21, where the key's list replaces the team's; here both must grant (W32). A tool whose
 /// name cannot be told is on no list.
-pub(super) fn granted(facts: &Facts<'_>) -> Result<(), DenyReason> {
-    let ask = facts.ask()?;
-    let mut lists = facts.request_grants().filter_map(|grants| grants.tools.as_ref()).peekable();
+pub(super) fn granted(asked: &Asked<'_>) -> Result<(), DenyReason> {
+    let ask = asked.ask?;
+    let mut lists = asked.request_grants().filter_map(|grants| grants.tools.as_ref()).peekable();
     if let Some(reason) = ask.unread.filter(|_| lists.peek().is_some()) {
         return Err(reason);
     }

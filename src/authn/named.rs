@@ -1,0 +1,24 @@
+//! What is known of those a request names beside its caller.
+
+use std::collections::HashSet;
+
+use crate::core::ask::Ask;
+use crate::core::decision::Outage;
+use crate::core::identity::Identity;
+use crate::core::record::Named;
+use crate::store::{Directory, Store};
+
+/// Looks up the end user, and the tags of the request and of its key: the union of all sources (SEC-10).
+/// A look-up that fails is an outage, and never a check less (SEC-8).
+pub(super) async fn look_up(ask: &Ask, identity: &Identity, store: &Store) -> Result<Named, Outage> {
+    let mut named = Named::default();
+    if let Some(id) = &ask.end_user {
+        named.end_user = store.end_user(id).await?;
+    }
+    let of_key = identity.key().into_iter().flat_map(|key| &key.tags);
+    let tags: HashSet<_> = ask.tags.iter().chain(of_key).collect();
+    for tag in tags {
+        named.tags.extend(store.tag(tag).await?);
+    }
+    Ok(named)
+}

@@ -1,0 +1,174 @@
+//! Projects, members, access groups, agents, end users and tags of the key file.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::money::{Row, Rows, Written, limits};
+use super::{Compiler, model_list};
+use crate::config::raw::{RawAccessGroup, RawAgent, RawEndUser, RawProject, RawTag, RawTeamMembership};
+use crate::core::budget::Budget;
+use crate::core::credential::KeyHash;
+use crate::core::model_list::ModelList;
+use crate::core::record::{Agent, EndUser, Member, Project, Tag};
+
+/// A project, and what its keys inherit from it.
+pub(super) struct ProjectAndMore {
+    pub(super) project: Arc<Project>,
+    pub(super) tags: Vec<String>,
+}
+
+/// Members by user and team.
+pub(super) type Members = HashMap<(String, String), Arc<Member>>;
+
+/// An access group.
+pub(super) struct Group {
+    models: Vec<String>,
+    teams: Vec<String>,
+    keys: Vec<KeyHash>,
+}
+
+impl Compiler<'_> {
+    pub(super) fn project(&mut self, place: &str, raw: &RawProject, rows: &Rows) -> (String, ProjectAndMore) {
+        let row = self.find(place, "budget_id", raw.budget_id.as_deref(), rows);
+        let written = Written { max: raw.max_budget, spend: raw.spend, reset_at: raw.budget_reset_at.as_deref() };
+        let project = Project {
+            id: raw.project_id.clone(),
+            alias: raw.project_alias.clone(),
+            blocked: raw.blocked,
+            models: model_list(&raw.models),
+            budget: self.budget(place, &written, row.as_deref()),
+            model_limits: self.model_limits(place, &raw.metadata),
+        };
+        let tags = self.tags_of(place, &raw.metadata);
+        (raw.project_id.clone(), ProjectAndMore { project: Arc::new(project), tags })
+    }
+
+    pub(super) fn members(
+        &mut self,
+        raw: &[RawTeamMembership],
+        rows: &Rows,
+        defaults: &HashMap<String, Arc<Row>>,
+    ) -> Members {
+        let mut members = Members::new();
+        for (index, raw) in raw.iter().enumerate() {
+            let place = format!("team_memberships[{index}]");
+            let row = self.find(&place, "budget_id", raw.budget_id.as_deref(), rows);
+            let row = row.as_deref();
+            let written = Written { max: raw.max_budget, spend: raw.spend, reset_at: raw.budget_reset_at.as_deref() };
+            let of_row = row.map(|row| row.allowed_models.clone()).unwrap_or_default();
+            let mut budget = self.budget(&place, &written, row);
+            let default = defaults.get(&raw.team_id).map(AsRef::as_ref);
+            if budget.max.is_none() {
+                budget = with_default(budget, default);
+            }
+            let member = Member {
+                models: if raw.allowed_models.is_empty() { of_row } else { model_list(&raw.allowed_models) },
+                budget,
+                limits: row.map(|row| row.limits).unwrap_or_default(),
+            };
+            if members.insert((raw.user_id.clone(), raw.team_id.clone()), Arc::new(member)).is_some() {
+                self.problem(place, "this member is listed twice; keep one");
+            }
+        }
+        members
+    }
+
+    pub(super) fn group(&mut self, place: &str, raw: &RawAccessGroup) -> (String, Group) {
+        let keys = raw
+            .assigned_key_ids
+            .iter()
+            .enumerate()
+            .filter_map(|(index, written)| self.key_hash(&format!("{place}.assigned_key_ids[{index}]"), written));
+        let keys = keys.collect();
+        let (models, teams) = (raw.access_model_names.clone(), raw.assigned_team_ids.clone());
+        (raw.access_group_id.clone(), Group { models, teams, keys })
+    }
+
+    /// Models of the groups that name this team or key in return (SEC-35); `None` when there are none.
+    pub(super) fn group_models(
+        &mut self,
+        place: &str,
+        ids: &[String],
+        groups: &HashMap<String, Arc<Group>>,
+        team: Option<&str>,
+        key: Option<&KeyHash>,
+    ) -> Option<ModelList> {
+        let mut names = Vec::new();
+        for (index, id) in ids.iter().enumerate() {
+            let Some(group) = self.find(place, &format!("access_group_ids[{index}]"), Some(id), groups) else {
+                continue;
+            };
+            let of_team = team.is_some_and(|team| group.teams.iter().any(|known| known == team));
+            let of_key = key.is_some_and(|key| group.keys.contains(key));
+            if of_team || of_key {
+                names.extend(group.models.iter().cloned());
+            }
+        }
+        (!names.is_empty()).then(|| model_list(&names))
+    }
+
+    pub(super) fn end_user(
+        &mut self,
+        place: &str,
+        raw: &RawEndUser,
+        rows: &Rows,
+        default: Option<&Row>,
+    ) -> (String, EndUser) {
+        let row = self.find(place, "budget_id", raw.budget_id.as_deref(), rows);
+        let row = row.as_deref();
+        let written = Written { max: raw.max_budget, spend: raw.spend, reset_at: raw.budget_reset_at.as_deref() };
+        let mut budget = self.budget(place, &written, row);
+        if budget.max.is_none() {
+            budget = with_default(budget, default);
+        }
+        let row = row.or(default);
+        let models = row.map(|row| row.models.clone()).unwrap_or_default();
+        let end_user = EndUser {
+            blocked: raw.blocked,
+            region: raw.allowed_model_region.clone(),
+            budget,
+            model_budgets: self.model_budgets(place, &models, &raw.model_spend),
+            limits: row.map(|row| row.limits).unwrap_or_default(),
+        };
+        (raw.user_id.clone(), end_user)
+    }
+
+    pub(super) fn tag(&mut self, place: &str, raw: &RawTag, rows: &Rows) -> (String, Tag) {
+        let row = self.find(place, "budget_id", raw.budget_id.as_deref(), rows);
+        let written = Written { max: raw.max_budget, spend: raw.spend, reset_at: raw.budget_reset_at.as_deref() };
+        (raw.tag_name.clone(), Tag { budget: self.budget(place, &written, row.as_deref()) })
+    }
+
+    /// `metadata.tags`: a list of texts, or nothing.
+    pub(super) fn tags_of(&mut self, place: &str, metadata: &BTreeMap<String, Value>) -> Vec<String> {
+        let tags = match metadata.get("tags") {
+            None | Some(Value::Null) => Some(Vec::new()),
+            Some(Value::Array(tags)) => tags.iter().map(|tag| tag.as_str().map(str::to_owned)).collect(),
+            Some(_) => None,
+        };
+        tags.unwrap_or_else(|| {
+            self.problem(format!("{place}.metadata.tags"), "it must be a list of texts");
+            Vec::new()
+        })
+    }
+}
+
+/// An agent.
+pub(super) fn agent(raw: &RawAgent) -> (String, Agent) {
+    let agent = Agent {
+        id: raw.agent_id.clone(),
+        needs_trace_id: raw.require_trace_id_on_calls_by_agent,
+        limits: limits(raw.rpm_limit, raw.tpm_limit, None),
+    };
+    (raw.agent_id.clone(), agent)
+}
+
+/// What holds for those without a limit of their own.
+pub(super) fn with_default(budget: Budget, default: Option<&Row>) -> Budget {
+    let Some(row) = default else {
+        return budget;
+    };
+    Budget { max: row.max, resets_at: budget.resets_at.or(row.resets_at), ..budget }
+}

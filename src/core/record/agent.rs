@@ -1,0 +1,14 @@
+//! Agents that call with a key.
+
+use crate::core::limits::Limits;
+
+/// An agent.
+#[derive(Debug, Clone, Default)]
+pub struct Agent {
+    /// Stable identifier.
+    pub id: String,
+    /// Whether its requests must say which trace they belong to (LiteLLM COMMON-4).
+    pub needs_trace_id: bool,
+    /// How much may be asked of the upstream.
+    pub limits: Limits,
+}

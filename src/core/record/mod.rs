@@ -1,0 +1,200 @@
+//! The records a key points to, as a directory hands them over. Field names are LiteLLM's.
+
+mod agent;
+mod named;
+pub mod permissions;
+mod project;
+mod role;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::core::budget::{Budget, ModelBudgets};
+use crate::core::credential::KeyHash;
+use crate::core::limits::{Limits, ModelLimits};
+use crate::core::model_list::ModelList;
+use crate::core::route::grant::RouteGrants;
+use crate::core::route::pass_through::PassThroughGrants;
+use permissions::RequestGrants;
+
+pub use agent::Agent;
+pub use named::{EndUser, Named, Tag};
+pub use project::{Member, Project};
+pub use role::Role;
+
+/// Names that stand for other names.
+pub type Aliases = HashMap<Box<str>, Box<str>>;
+
+/// A virtual key with everything it points to.
+#[derive(Debug, Clone)]
+pub struct KeyRecord {
+    /// SHA-256 of the key text.
+    pub hash: KeyHash,
+    /// A name for people.
+    pub alias: Option<String>,
+    /// Refused when true.
+    pub blocked: bool,
+    /// Refused once this instant has passed; `None` never expires.
+    pub expires: Option<Timestamp>,
+    /// Models the key may name.
+    pub models: ModelList,
+    /// Routes the key may call.
+    pub allowed_routes: RouteGrants,
+    /// Pass-through endpoints the key was granted: its own list, else its team's.
+    pub pass_through: PassThroughGrants,
+    /// What else the key may do.
+    pub permissions: Permissions,
+    /// What the key may name in requests.
+    pub requests: RequestGrants,
+    /// The person the key belongs to.
+    pub user: Option<Arc<User>>,
+    /// The team the key belongs to.
+    pub team: Option<Arc<Team>>,
+    /// The key's organisation, else its team's (LiteLLM DB-3).
+    pub organization: Option<Arc<Organization>>,
+    /// The project the key belongs to.
+    pub project: Option<Arc<Project>>,
+    /// What the team says of the owner.
+    pub member: Option<Arc<Member>>,
+    /// The agent that calls with the key.
+    pub agent: Option<Arc<Agent>>,
+    /// What the key may spend; its own limit, else that of its budget row (LiteLLM DB-2).
+    pub budget: Budget,
+    /// What it may spend in windows of time.
+    pub windows: Vec<Budget>,
+    /// What it may spend on single models.
+    pub model_budgets: ModelBudgets,
+    /// Models of its access groups, as far as a group names the key or its team (SEC-35).
+    pub group_models: Option<ModelList>,
+    /// Names the upstream replaces after it was asked for them (SEC-11).
+    pub aliases: Aliases,
+    /// Tags of every request: the key's, its team's and its project's (SEC-10).
+    pub tags: Vec<String>,
+    /// How much may be asked of the upstream.
+    pub limits: Limits,
+    /// And of single models.
+    pub model_limits: ModelLimits,
+}
+
+impl KeyRecord {
+    /// A key that nothing restricts and that belongs to nobody.
+    #[must_use]
+    pub fn new(hash: KeyHash) -> Self {
+        Self {
+            hash,
+            alias: None,
+            blocked: false,
+            expires: None,
+            models: ModelList::default(),
+            allowed_routes: RouteGrants::default(),
+            pass_through: PassThroughGrants::default(),
+            permissions: Permissions::default(),
+            requests: RequestGrants::default(),
+            user: None,
+            team: None,
+            organization: None,
+            project: None,
+            member: None,
+            agent: None,
+            budget: Budget::default(),
+            windows: Vec::new(),
+            model_budgets: ModelBudgets::default(),
+            group_models: None,
+            aliases: Aliases::new(),
+            tags: Vec::new(),
+            limits: Limits::default(),
+            model_limits: ModelLimits::default(),
+        }
+    }
+}
+
+/// A key's `permissions`, as far as a rule asks for them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Permissions {
+    /// What `get_spend_routes` says; LiteLLM counts any value (W13).
+    pub get_spend_routes: Option<bool>,
+}
+
+/// An internal user, the owner of keys.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// Stable identifier.
+    pub id: String,
+    /// E-mail address, for people.
+    pub email: Option<String>,
+    /// What the person may do.
+    pub role: Option<Role>,
+    /// Roles the person has in organisations, by the organisation's id.
+    pub memberships: Vec<(String, Option<Role>)>,
+    /// Models the person may name with keys outside a team (LiteLLM COMMON-5).
+    pub models: ModelList,
+    /// False when the person was deactivated by the identity provider (SCIM).
+    pub active: bool,
+    /// What the person may spend with keys outside a team (LiteLLM COMMON-12).
+    pub budget: Budget,
+    /// How much may be asked of the upstream.
+    pub limits: Limits,
+}
+
+impl User {
+    /// A person of whom nothing but the id is known.
+    #[must_use]
+    pub fn new(id: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            email: None,
+            role: None,
+            memberships: Vec::new(),
+            models: ModelList::default(),
+            active: true,
+            budget: Budget::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// A team.
+#[derive(Debug, Clone, Default)]
+pub struct Team {
+    /// Stable identifier.
+    pub id: String,
+    /// A name for people.
+    pub alias: Option<String>,
+    /// Refused when true.
+    pub blocked: bool,
+    /// Models the team's keys may name.
+    pub models: ModelList,
+    /// What the team's keys may name in requests.
+    pub requests: RequestGrants,
+    /// Models of the team's access groups, as far as a group names the team (SEC-35).
+    pub group_models: Option<ModelList>,
+    /// Names the upstream replaces after it was asked for them (SEC-11).
+    pub aliases: Aliases,
+    /// What the team may spend.
+    pub budget: Budget,
+    /// What it may spend in windows of time.
+    pub windows: Vec<Budget>,
+    /// How much may be asked of the upstream.
+    pub limits: Limits,
+    /// And of single models.
+    pub model_limits: ModelLimits,
+}
+
+/// An organisation.
+#[derive(Debug, Clone, Default)]
+pub struct Organization {
+    /// Stable identifier.
+    pub id: String,
+    /// A name for people.
+    pub alias: Option<String>,
+    /// Models the organisation's keys may name. LiteLLM stores these and never checks them (SEC-12).
+    pub models: ModelList,
+    /// What the organisation may spend.
+    pub budget: Budget,
+    /// How much may be asked of the upstream.
+    pub limits: Limits,
+    /// And of single models.
+    pub model_limits: ModelLimits,
+}
