@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde_json::Value;
 
 use super::raw::RawObjectPermission;
-use super::request::is_param;
-use crate::core::record::permissions::RequestGrants;
+use crate::core::record::permissions::{RequestGrants, is_param};
 
 /// Compiles the members, noting what is wrong with them as place and text. A shape that is not known is an
 /// error: taken for nothing, it would lift a restriction.

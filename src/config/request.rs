@@ -5,6 +5,7 @@ use super::raw::{RawFallbacks, RawRequest};
 use crate::core::ask::rules::RequestRules;
 use crate::core::header::HeaderName;
 use crate::core::peer::{self, PeerRule};
+use crate::core::record::permissions::is_param;
 
 /// Compiles what requests may carry. `None` when that failed; the reasons were noted.
 pub(super) fn compile(raw: &RawRequest, section: &mut Section<'_, '_>) -> Option<RequestRules> {
@@ -41,12 +42,6 @@ pub(super) fn compile(raw: &RawRequest, section: &mut Section<'_, '_>) -> Option
         end_user_headers: headers,
         enforced_params: raw.enforced_params.clone(),
     })
-}
-
-/// Whether a text names a member, or a member of a member.
-pub(super) fn is_param(name: &str) -> bool {
-    let mut parts = name.split('.');
-    parts.by_ref().take(2).all(|part| !part.is_empty()) && parts.next().is_none()
 }
 
 /// Compiles where requests may come from. `None` when that failed; the reasons were noted.

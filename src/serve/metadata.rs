@@ -33,6 +33,7 @@ pub(super) fn of(verdict: &Verdict, version: &str, request_id: &str) -> Struct {
         ("config_version", text(Some(version))),
         ("request", request),
         ("end_user", object([("id", text(evidence.end_user.as_deref()))])),
+        ("store", object([("stale", text(evidence.stale.then_some("true")))])),
     ];
     if let Some(identity) = &evidence.identity {
         let key_hash = identity.key_hash();

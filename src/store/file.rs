@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Directory;
+use super::{Answer, Directory, Found};
 use crate::core::credential::KeyHash;
-use crate::core::decision::Outage;
 use crate::core::record::{EndUser, KeyRecord, Tag};
 
 /// All keys of a file. An empty store knows nobody.
@@ -50,15 +49,19 @@ impl FileStore {
 }
 
 impl Directory for FileStore {
-    async fn key(&self, hash: &KeyHash) -> Result<Option<Arc<KeyRecord>>, Outage> {
-        Ok(self.keys.get(hash).cloned())
+    async fn key(&self, hash: &KeyHash) -> Answer<KeyRecord> {
+        Ok(found(self.keys.get(hash)))
     }
 
-    async fn end_user(&self, id: &str) -> Result<Option<Arc<EndUser>>, Outage> {
-        Ok(self.end_users.get(id).or(self.unknown_end_user.as_ref()).cloned())
+    async fn end_user(&self, id: &str) -> Answer<EndUser> {
+        Ok(found(self.end_users.get(id).or(self.unknown_end_user.as_ref())))
     }
 
-    async fn tag(&self, name: &str) -> Result<Option<Arc<Tag>>, Outage> {
-        Ok(self.tags.get(name).cloned())
+    async fn tag(&self, name: &str) -> Answer<Tag> {
+        Ok(found(self.tags.get(name)))
     }
+}
+
+fn found<T>(record: Option<&Arc<T>>) -> Option<Found<T>> {
+    record.cloned().map(Found::fresh)
 }

@@ -1,25 +1,77 @@
 //! Where keys, teams, users and organisations live. One file per store.
 
 mod file;
+mod postgres;
+pub mod rows;
+pub mod sql;
+mod sqlite;
 
 use std::sync::Arc;
 
+use thiserror::Error;
+
 pub use file::FileStore;
+pub use postgres::{Postgres, PostgresOptions};
+pub use sqlite::Sqlite;
 
 use crate::core::credential::KeyHash;
 use crate::core::decision::Outage;
 use crate::core::record::{EndUser, KeyRecord, Tag};
+use rows::Unreadable;
 
 /// A place that knows keys.
 pub trait Directory {
-    /// The key with everything it points to. `Ok(None)`: there is no such key. `Err`: could not ask.
-    fn key(&self, hash: &KeyHash) -> impl Future<Output = Result<Option<Arc<KeyRecord>>, Outage>> + Send;
+    /// The key with everything it points to. `Ok(None)`: there is no such key.
+    fn key(&self, hash: &KeyHash) -> impl Future<Output = Answer<KeyRecord>> + Send;
 
-    /// The end user, or what holds for unknown ones. `Ok(None)`: nothing is known. `Err`: could not ask.
-    fn end_user(&self, id: &str) -> impl Future<Output = Result<Option<Arc<EndUser>>, Outage>> + Send;
+    /// The end user, or what holds for unknown ones. `Ok(None)`: nothing is known.
+    fn end_user(&self, id: &str) -> impl Future<Output = Answer<EndUser>> + Send;
 
-    /// The tag. `Ok(None)`: there is no such tag. `Err`: could not ask.
-    fn tag(&self, name: &str) -> impl Future<Output = Result<Option<Arc<Tag>>, Outage>> + Send;
+    /// The tag. `Ok(None)`: there is no such tag.
+    fn tag(&self, name: &str) -> impl Future<Output = Answer<Tag>> + Send;
+}
+
+/// What a directory says: the record, that there is none, or why it cannot say.
+pub type Answer<T> = Result<Option<Found<T>>, Trouble>;
+
+/// A record, as it is now or as it was when the store could last be asked.
+#[derive(Debug)]
+pub struct Found<T> {
+    /// The record. It is never changed; a newer one is another.
+    pub record: Arc<T>,
+    /// Whether the store could not be asked for a newer one.
+    pub stale: bool,
+}
+
+impl<T> Found<T> {
+    /// A record that is as good as the store's.
+    #[must_use]
+    pub fn fresh(record: Arc<T>) -> Self {
+        Self { record, stale: false }
+    }
+}
+
+impl<T> Clone for Found<T> {
+    fn clone(&self) -> Self {
+        Self { record: Arc::clone(&self.record), stale: self.stale }
+    }
+}
+
+/// Why there is no record although there may be one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Trouble {
+    /// The store could not be asked.
+    #[error("the store cannot be asked: {}", .0.label())]
+    Outage(Outage),
+    /// The record is there, and cannot be believed.
+    #[error("the record cannot be believed: {0}")]
+    Unreadable(#[from] Unreadable),
+}
+
+impl From<Outage> for Trouble {
+    fn from(outage: Outage) -> Self {
+        Self::Outage(outage)
+    }
 }
 
 /// The store of a configuration.
@@ -30,19 +82,19 @@ pub enum Store {
 }
 
 impl Directory for Store {
-    async fn key(&self, hash: &KeyHash) -> Result<Option<Arc<KeyRecord>>, Outage> {
+    async fn key(&self, hash: &KeyHash) -> Answer<KeyRecord> {
         match self {
             Self::File(store) => store.key(hash).await,
         }
     }
 
-    async fn end_user(&self, id: &str) -> Result<Option<Arc<EndUser>>, Outage> {
+    async fn end_user(&self, id: &str) -> Answer<EndUser> {
         match self {
             Self::File(store) => store.end_user(id).await,
         }
     }
 
-    async fn tag(&self, name: &str) -> Result<Option<Arc<Tag>>, Outage> {
+    async fn tag(&self, name: &str) -> Answer<Tag> {
         match self {
             Self::File(store) => store.tag(name).await,
         }

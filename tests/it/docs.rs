@@ -10,8 +10,14 @@ const OPERATIONS: &str = include_str!("../../docs/operations.md");
 #[test]
 fn every_reason_and_header_is_documented() {
     let reasons = DenyReason::ALL.map(|reason| reason.refusal().label.to_owned());
-    let outages =
-        [Outage::RequestMissing, Outage::Overloaded, Outage::Internal].map(|outage| outage.label().to_owned());
+    let outages = [
+        Outage::RequestMissing,
+        Outage::Overloaded,
+        Outage::StoreUnavailable,
+        Outage::StoreOverloaded,
+        Outage::Internal,
+    ]
+    .map(|outage| outage.label().to_owned());
     let identity = IDENTITY_HEADERS.map(|suffix| format!("x-auth-{suffix}"));
     let credentials = CREDENTIAL_HEADERS.iter().map(|name| (*name).to_owned());
     for word in reasons.into_iter().chain(outages).chain(identity).chain(credentials) {

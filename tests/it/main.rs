@@ -28,4 +28,5 @@ mod roles;
 mod route_properties;
 mod route_vectors;
 mod schemas;
+mod stores;
 mod transports;

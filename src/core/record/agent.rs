@@ -3,7 +3,7 @@
 use crate::core::limits::Limits;
 
 /// An agent.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Agent {
     /// Stable identifier.
     pub id: String,

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::core::budget::{Budget, ModelBudgets};
 use crate::core::credential::KeyHash;
@@ -28,7 +29,7 @@ pub use role::Role;
 pub type Aliases = HashMap<Box<str>, Box<str>>;
 
 /// A virtual key with everything it points to.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct KeyRecord {
     /// SHA-256 of the key text.
     pub hash: KeyHash,
@@ -118,7 +119,7 @@ pub struct Permissions {
 }
 
 /// An internal user, the owner of keys.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct User {
     /// Stable identifier.
     pub id: String,
@@ -153,10 +154,22 @@ impl User {
             limits: Limits::default(),
         }
     }
+
+    /// What `metadata.scim_active` says. Any falsy value deactivates; LiteLLM overlooks the text `"false"`
+    /// (SEC-32).
+    #[must_use]
+    pub fn is_active(scim_active: Option<&Value>) -> bool {
+        match scim_active {
+            None | Some(Value::Bool(true)) => true,
+            Some(Value::String(text)) => text.eq_ignore_ascii_case("true"),
+            Some(Value::Number(number)) => number.as_i64() == Some(1),
+            Some(_) => false,
+        }
+    }
 }
 
 /// A team.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Team {
     /// Stable identifier.
     pub id: String,
@@ -183,7 +196,7 @@ pub struct Team {
 }
 
 /// An organisation.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Organization {
     /// Stable identifier.
     pub id: String,
@@ -197,4 +210,18 @@ pub struct Organization {
     pub limits: Limits,
     /// And of single models.
     pub model_limits: ModelLimits,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_falsy_scim_active_deactivates() {
+        assert!(User::is_active(None));
+        assert!(User::is_active(Some(&true.into())));
+        for value in [false.into(), "false".into(), "0".into(), 0.into(), Value::Null] {
+            assert!(!User::is_active(Some(&value)), "K07b: {value}");
+        }
+    }
 }

@@ -14,3 +14,10 @@ pub struct RequestGrants {
     /// `metadata.guardrails.modify_guardrails: false`.
     pub keeps_guardrails: bool,
 }
+
+/// Whether a text names a member, or a member of a member.
+#[must_use]
+pub fn is_param(name: &str) -> bool {
+    let mut parts = name.split('.');
+    parts.by_ref().take(2).all(|part| !part.is_empty()) && parts.next().is_none()
+}
