@@ -36,9 +36,7 @@ impl FileStore {
     /// Keys whose alias is `text`, or whose hash begins with it.
     #[must_use]
     pub fn search(&self, text: &str) -> Vec<Arc<KeyRecord>> {
-        let named = |key: &KeyRecord| key.alias.as_deref() == Some(text);
-        let hashed = |key: &KeyRecord| text.len() >= 8 && key.hash.to_hex().starts_with(text);
-        self.keys.values().filter(|key| named(key) || hashed(key)).cloned().collect()
+        self.keys.values().filter(|key| key.is_called(text)).cloned().collect()
     }
 
     /// Whether there is none.

@@ -1,15 +1,20 @@
 //! Where keys, teams, users and organisations live. One file per store.
 
+pub mod cached;
+mod database;
 mod file;
 mod postgres;
 pub mod rows;
 pub mod sql;
 mod sqlite;
+mod watch;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use thiserror::Error;
 
+pub use database::{DatabaseSpec, DatabaseStore, Place};
 pub use file::FileStore;
 pub use postgres::{Postgres, PostgresOptions};
 pub use sqlite::Sqlite;
@@ -17,6 +22,7 @@ pub use sqlite::Sqlite;
 use crate::core::credential::KeyHash;
 use crate::core::decision::Outage;
 use crate::core::record::{EndUser, KeyRecord, Tag};
+use cached::Stats;
 use rows::Unreadable;
 
 /// A place that knows keys.
@@ -79,24 +85,29 @@ impl From<Outage> for Trouble {
 pub enum Store {
     /// Keys listed in a file, all in memory.
     File(FileStore),
+    /// Keys in a database, as far as they were asked for in memory.
+    Database(Arc<DatabaseStore>),
 }
 
 impl Directory for Store {
     async fn key(&self, hash: &KeyHash) -> Answer<KeyRecord> {
         match self {
             Self::File(store) => store.key(hash).await,
+            Self::Database(store) => store.key(hash).await,
         }
     }
 
     async fn end_user(&self, id: &str) -> Answer<EndUser> {
         match self {
             Self::File(store) => store.end_user(id).await,
+            Self::Database(store) => store.end_user(id).await,
         }
     }
 
     async fn tag(&self, name: &str) -> Answer<Tag> {
         match self {
             Self::File(store) => store.tag(name).await,
+            Self::Database(store) => store.tag(name).await,
         }
     }
 }
@@ -107,6 +118,10 @@ impl Store {
     pub fn len(&self) -> usize {
         match self {
             Self::File(store) => store.len(),
+            Self::Database(store) => {
+                let keys = store.stats().map_or(0, |stats| stats.keys.load(Ordering::Relaxed));
+                usize::try_from(keys).unwrap_or(usize::MAX)
+            }
         }
     }
 
@@ -115,6 +130,43 @@ impl Store {
     pub fn search(&self, text: &str) -> Vec<Arc<KeyRecord>> {
         match self {
             Self::File(store) => store.search(text),
+            Self::Database(store) => store.search(text),
+        }
+    }
+
+    /// Takes the place of another store of the same description, with all it knows: a new configuration does
+    /// not make anybody wait.
+    pub fn succeed(&mut self, other: &Self) {
+        if let (Self::Database(own), Self::Database(other)) = (&mut *self, other)
+            && own.spec() == other.spec()
+        {
+            *own = Arc::clone(other);
+        }
+    }
+
+    /// Opens what has to be opened, and begins to hear of changes.
+    pub async fn open(&self) {
+        match self {
+            Self::File(_) => {}
+            Self::Database(store) => store.open().await,
+        }
+    }
+
+    /// Whether it has ever answered. Before that nobody can be let in.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        match self {
+            Self::File(_) => true,
+            Self::Database(store) => store.stats().is_some_and(Stats::has_answered),
+        }
+    }
+
+    /// What was counted, where there is something to count.
+    #[must_use]
+    pub fn stats(&self) -> Option<&Stats> {
+        match self {
+            Self::File(_) => None,
+            Self::Database(store) => store.stats(),
         }
     }
 

@@ -9,8 +9,9 @@ use tokio::time::timeout;
 use super::sql::{Database, Dialect};
 use crate::core::decision::Outage;
 
-/// How a database is reached.
-#[derive(Debug, Clone)]
+/// How a database is reached, with a password.
+#[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "it would show the password")]
 pub struct PostgresOptions {
     /// Where it is, and who asks.
     pub connect: PgConnectOptions,

@@ -23,6 +23,6 @@ pub struct RawModel {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawEndUsers {
-    /// An entry of `budgets` in the key file, for end users without a limit of their own.
+    /// A budget of the key file or the store, for end users without a limit of their own.
     pub default_budget_id: Option<String>,
 }

@@ -109,6 +109,12 @@ impl KeyRecord {
             model_limits: ModelLimits::default(),
         }
     }
+
+    /// Whether a text is the key's alias, or the first 8 digits or more of its hash.
+    #[must_use]
+    pub fn is_called(&self, text: &str) -> bool {
+        self.alias.as_deref() == Some(text) || (text.len() >= 8 && self.hash.to_hex().starts_with(text))
+    }
 }
 
 /// A key's `permissions`, as far as a rule asks for them.

@@ -5,6 +5,7 @@ mod directory;
 pub mod lookup;
 pub mod schema;
 pub mod tables;
+pub mod triggers;
 pub mod write;
 
 use sqlx::SqlStr;

@@ -3,4 +3,5 @@
 mod contract;
 mod rows;
 pub mod server;
+mod serving;
 pub mod world;
