@@ -12,11 +12,11 @@ use crate::core::deny::DenyReason;
 use crate::core::extract::{Extractor, Input};
 use crate::core::identity::Identity;
 use crate::core::models::ModelMap;
-use crate::core::mutate::{About, HeaderPolicy, Mutations};
+use crate::core::mutate::{HeaderPolicy, Mutations};
 use crate::core::path::Target;
 use crate::core::peer::PeerRule;
 use crate::core::policy::rules::RouteRules;
-use crate::core::policy::{self, Asked, CHECKS, Facts};
+use crate::core::policy::{self, Asked, CHECKS, Facts, Grant};
 use crate::core::record::Named;
 use crate::core::request::{Fidelity, RequestView};
 use crate::core::route::catalogue::ModelRule;
@@ -68,12 +68,14 @@ pub struct Evidence {
     pub identity: Option<Identity>,
     /// The model the request was judged by.
     pub model: Option<String>,
-    /// For whom the caller asks.
+    /// For whom the request counts.
     pub end_user: Option<String>,
     /// Tags of the request.
     pub tags: Vec<String>,
     /// The records the request names.
     pub named: Named,
+    /// What was granted, when the request is allowed.
+    pub grant: Option<Grant>,
     /// In how many seconds a refused request may be tried again, where that is known.
     pub retry_after: Option<u64>,
 }
@@ -130,26 +132,22 @@ async fn journey(
     let ask = read(snapshot, view, &facts, &target);
     if let Ok(ask) = &ask {
         evidence.model.clone_from(&ask.model);
-        evidence.end_user.clone_from(&ask.end_user);
         evidence.tags.clone_from(&ask.tags);
-        evidence.named = snapshot.authenticator.named(ask, identity).await?;
+        evidence.named = snapshot.authenticator.named(ask, identity, &snapshot.request).await?;
+        evidence.end_user.clone_from(&evidence.named.end_user_id);
     }
     let asked = Asked::new(facts, &ask, &evidence.named, &snapshot.models);
     if let Err(reason) = policy::judge_request(&asked) {
         evidence.retry_after = policy::retry_at(&asked, reason).map(|at| seconds_until(at, now));
         return Err(reason.into());
     }
-    let about = about(&ask, &evidence.named);
-    Ok(allow(snapshot.headers.mutations(identity, about, &credential.places, &input)?))
+    let mutations = snapshot.headers.mutations(identity, asked.about(), &credential.places, &input)?;
+    evidence.grant = Some(asked.grant());
+    Ok(allow(mutations))
 }
 
 fn allow(mutations: Mutations) -> Decision {
     Decision::Allow(Box::new(mutations))
-}
-
-fn about<'a>(ask: &'a Result<Ask, DenyReason>, named: &'a Named) -> Option<About<'a>> {
-    let region = named.end_user.as_ref().and_then(|end_user| end_user.region.as_deref());
-    ask.as_ref().ok().map(|ask| About { ask, region })
 }
 
 /// Whole seconds, rounded up: who waits for them comes in time.
@@ -214,12 +212,12 @@ pub async fn explain(
     let facts = facts(snapshot, identity, &input, method, found.as_ref(), now);
     let ask = read(snapshot, view, &facts, &target);
     let named = match &ask {
-        Ok(ask) => snapshot.authenticator.named(ask, identity).await?,
+        Ok(ask) => snapshot.authenticator.named(ask, identity, &snapshot.request).await?,
         Err(_) => Named::default(),
     };
     let asked = Asked::new(facts, &ask, &named, &snapshot.models);
     let checks = CHECKS.iter().map(|check| (check.name, check.run(&asked))).collect();
-    let mutations = snapshot.headers.mutations(identity, about(&ask, &named), &[], &input);
+    let mutations = snapshot.headers.mutations(identity, asked.about(), &[], &input);
     let route = found.as_ref().map_or("unknown", |found| found.route.id);
     Ok(Explanation { route, ask, named, checks, mutations })
 }

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 
 use crate::core::ask::Ask;
+use crate::core::ask::rules::RequestRules;
+use crate::core::budget::Budget;
 use crate::core::decision::Outage;
 use crate::core::identity::Identity;
 use crate::core::record::Named;
@@ -10,10 +12,23 @@ use crate::store::{Directory, Store};
 
 /// Looks up the end user, and the tags of the request and of its key: the union of all sources (SEC-10).
 /// A look-up that fails is an outage, and never a check less (SEC-8).
-pub(super) async fn look_up(ask: &Ask, identity: &Identity, store: &Store) -> Result<Named, Outage> {
+pub(super) async fn look_up(
+    ask: &Ask,
+    identity: &Identity,
+    rules: &RequestRules,
+    store: &Store,
+) -> Result<Named, Outage> {
     let mut named = Named::default();
     if let Some(id) = &ask.end_user {
         named.end_user = store.end_user(id).await?;
+        // What looks like JSON is no id (N24). Where a default budget holds for the unknown, they are known.
+        let known = !rules.validate_end_user
+            || (!id.starts_with(['{', '[']) && (named.end_user.is_some() || store.is_known(id).await?));
+        named.end_user_id = known.then(|| id.clone());
+        named.end_user = named.end_user.filter(|_| known);
+    }
+    if let Some(max) = rules.proxy_budget {
+        named.proxy = Some(Budget { max: Some(max), ..store.proxy().await? });
     }
     let of_key = identity.key().into_iter().flat_map(|key| &key.tags);
     let tags: HashSet<_> = ask.tags.iter().chain(of_key).collect();

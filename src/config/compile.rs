@@ -62,7 +62,7 @@ pub(super) fn configuration(
     let names = GroupNames::new(raw.routes.groups.keys().cloned().collect());
     let routes = routes::compile(&raw.routes, &raw.litellm_compat, &mut section);
     let peers = request::peers(&raw.request, &mut section);
-    let request = request::compile(&raw.request, &mut section);
+    let request = request::compile(&raw.request, &raw.end_users, raw.proxy_budget, &mut section);
     let models = models::compile(&raw.models, &raw.model_group_alias, &mut section);
     let authenticator = authenticator(&raw, &names, &mut section);
     let version = section.reader.version();
@@ -89,11 +89,14 @@ fn authenticator(raw: &RawConfig, names: &GroupNames, section: &mut Section<'_, 
     if let (Some(_), None) = (&raw.end_users.default_budget_id, keys) {
         section.problem("end_users.default_budget_id", "there is no key file to list it; set `keys.file`");
     }
+    if let (Some(_), None) = (raw.proxy_budget, keys) {
+        section.problem("proxy_budget", "there is no key file to say what was spent; set `keys.file`");
+    }
     // Both are compiled before either failure ends this, so that both are reported.
     let master = master_key.map(|written| compile_master_key(written, section));
     let known = master.as_ref().and_then(Option::as_ref);
     let store = match keys {
-        Some(keys) => key_file(keys, raw.end_users.default_budget_id.as_deref(), known, names, section),
+        Some(keys) => key_file(keys, raw, known, names, section),
         None => Some(FileStore::default()),
     };
     let master_key = match master {
@@ -110,13 +113,17 @@ fn compile_master_key(written: &str, section: &mut Section<'_, '_>) -> Option<Ma
 
 fn key_file(
     keys: &RawKeys,
-    default_end_user_budget: Option<&str>,
+    config: &RawConfig,
     master_key: Option<&MasterKey>,
     names: &GroupNames,
     section: &mut Section<'_, '_>,
 ) -> Option<FileStore> {
     let file = section.file.parent().unwrap_or(Path::new("")).join(&keys.file);
     let raw: RawKeyFile = section.reader.parse(&file, section.problems)?;
+    let default_end_user_budget = config.end_users.default_budget_id.as_deref();
+    if config.proxy_budget.is_some() && raw.proxy_spend.is_none() {
+        section.problem("proxy_budget", "what was spent is not known; say it as `proxy_spend` in the key file");
+    }
     if default_end_user_budget.is_some_and(|id| !raw.budgets.iter().any(|row| row.budget_id == id)) {
         section
             .problem("end_users.default_budget_id", "it is not listed under `budgets` of the key file; list it there");

@@ -1,5 +1,7 @@
 //! What should the upstream see? An identity becomes headers to set and headers to remove.
 
+mod identity_headers;
+
 use std::collections::BTreeMap;
 
 use crate::core::ask::Ask;
@@ -8,35 +10,19 @@ use crate::core::extract::websocket_protocol::{self, Remainder};
 use crate::core::extract::{CREDENTIAL_HEADERS, Input, Place, query_key};
 use crate::core::header::{HeaderName, HeaderValue, fold};
 use crate::core::identity::Identity;
+use crate::core::record::Named;
 
-/// The identity headers, without their prefix (LiteLLM ID-4).
-pub const IDENTITY_HEADERS: [&str; 17] = [
-    "method",
-    "key-hash",
-    "key-alias",
-    "user-id",
-    "user-email",
-    "role",
-    "team-id",
-    "team-alias",
-    "org-id",
-    "org-alias",
-    "project-id",
-    "project-alias",
-    "agent-id",
-    "model",
-    "model-region",
-    "end-user-id",
-    "tags",
-];
+pub use identity_headers::{IDENTITY_HEADERS, IdentityHeader};
 
 /// What is known of a request, beside its caller.
 #[derive(Debug, Clone, Copy)]
 pub struct About<'a> {
     /// What it was judged by.
     pub ask: &'a Ask,
-    /// Where the models of its end user must run.
-    pub region: Option<&'a str>,
+    /// The records it names.
+    pub named: &'a Named,
+    /// The model that is served, where aliases make it another than the one that was asked for.
+    pub upstream_model: Option<&'a str>,
 }
 
 /// Headers about the proxy's own work that only the proxy may say (S-028, S-047, S-054).
@@ -150,7 +136,7 @@ impl HeaderPolicy {
             Remainder::Items(_) | Remainder::Unchanged => {}
         }
         let remove_query_key = query_key::is_present(input)? && !keeps(&Place::QueryKey);
-        let owned = IDENTITY_HEADERS.iter().map(|suffix| format!("{}{suffix}", self.prefix));
+        let owned = IDENTITY_HEADERS.iter().map(|header| format!("{}{}", self.prefix, header.suffix));
         let named =
             CREDENTIAL_HEADERS.iter().filter(|name| !kept(name)).chain(PROXY_HEADERS).map(|&name| name.to_owned());
         let spoofed = input.headers.names().filter(|name| self.is_trusted(name) && !kept(name)).map(str::to_owned);
@@ -176,37 +162,10 @@ impl HeaderPolicy {
     }
 
     fn identity_headers(&self, identity: &Identity, about: Option<About<'_>>) -> BTreeMap<HeaderName, HeaderValue> {
-        let key_hash = identity.key_hash();
-        let user = identity.user();
-        let team = identity.team();
-        let organization = identity.organization();
-        let project = identity.project();
-        let agent = identity.key().and_then(|key| key.agent.as_ref());
-        let ask = about.map(|about| about.ask);
-        let values = [
-            ("method", Some(identity.method())),
-            ("key-hash", key_hash.as_deref()),
-            ("key-alias", identity.key().and_then(|key| key.alias.as_deref())),
-            ("user-id", identity.user_id()),
-            ("user-email", user.and_then(|user| user.email.as_deref())),
-            ("role", identity.role().map(crate::core::record::Role::as_str)),
-            ("team-id", team.map(|team| team.id.as_str())),
-            ("team-alias", team.and_then(|team| team.alias.as_deref())),
-            ("org-id", organization.map(|organization| organization.id.as_str())),
-            ("org-alias", organization.and_then(|organization| organization.alias.as_deref())),
-            ("project-id", project.map(|project| project.id.as_str())),
-            ("project-alias", project.and_then(|project| project.alias.as_deref())),
-            ("agent-id", agent.map(|agent| agent.id.as_str())),
-            ("model", ask.and_then(|ask| ask.model.as_deref())),
-            ("model-region", about.and_then(|about| about.region)),
-            ("end-user-id", ask.and_then(|ask| ask.end_user.as_deref())),
-        ];
-        let tags = ask.and_then(|ask| HeaderValue::list(&ask.tags));
-        let encoded = values.into_iter().map(|(suffix, value)| (suffix, value.and_then(HeaderValue::encode)));
-        encoded
-            .chain([("tags", tags)])
-            .filter_map(|(suffix, value)| Some((HeaderName::new(format!("{}{suffix}", self.prefix))?, value?)))
-            .collect()
+        let value = |header: &IdentityHeader| {
+            Some((HeaderName::new(format!("{}{}", self.prefix, header.suffix))?, (header.value)(identity, about)?))
+        };
+        IDENTITY_HEADERS.iter().filter_map(value).collect()
     }
 }
 

@@ -1,9 +1,10 @@
 //! Keys from `keys.yaml`: compiled at load, immutable, replaced as a whole with the configuration.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Directory;
+use crate::core::budget::Budget;
 use crate::core::credential::KeyHash;
 use crate::core::decision::Outage;
 use crate::core::record::{EndUser, KeyRecord, Tag};
@@ -18,6 +19,10 @@ pub struct FileStore {
     pub unknown_end_user: Option<Arc<EndUser>>,
     /// Labels of requests.
     pub tags: HashMap<String, Arc<Tag>>,
+    /// Ids and e-mail addresses of users, in lower case.
+    pub people: HashSet<String>,
+    /// What all requests together have spent.
+    pub proxy: Option<Budget>,
 }
 
 impl FileStore {
@@ -60,5 +65,13 @@ impl Directory for FileStore {
 
     async fn tag(&self, name: &str) -> Result<Option<Arc<Tag>>, Outage> {
         Ok(self.tags.get(name).cloned())
+    }
+
+    async fn is_known(&self, id: &str) -> Result<bool, Outage> {
+        Ok(self.end_users.contains_key(id) || self.people.contains(&id.to_lowercase()))
+    }
+
+    async fn proxy(&self) -> Result<Budget, Outage> {
+        self.proxy.ok_or(Outage::Internal)
     }
 }

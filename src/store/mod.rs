@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 pub use file::FileStore;
 
+use crate::core::budget::Budget;
 use crate::core::credential::KeyHash;
 use crate::core::decision::Outage;
 use crate::core::record::{EndUser, KeyRecord, Tag};
@@ -20,6 +21,13 @@ pub trait Directory {
 
     /// The tag. `Ok(None)`: there is no such tag. `Err`: could not ask.
     fn tag(&self, name: &str) -> impl Future<Output = Result<Option<Arc<Tag>>, Outage>> + Send;
+
+    /// Whether a text is the id of an end user, or the id or e-mail address of a user, in any case (LiteLLM
+    /// EU-1). `Err`: could not ask.
+    fn is_known(&self, id: &str) -> impl Future<Output = Result<bool, Outage>> + Send;
+
+    /// What all requests together have spent; its limit is the configuration's. `Err`: could not ask.
+    fn proxy(&self) -> impl Future<Output = Result<Budget, Outage>> + Send;
 }
 
 /// The store of a configuration.
@@ -45,6 +53,18 @@ impl Directory for Store {
     async fn tag(&self, name: &str) -> Result<Option<Arc<Tag>>, Outage> {
         match self {
             Self::File(store) => store.tag(name).await,
+        }
+    }
+
+    async fn is_known(&self, id: &str) -> Result<bool, Outage> {
+        match self {
+            Self::File(store) => store.is_known(id).await,
+        }
+    }
+
+    async fn proxy(&self) -> Result<Budget, Outage> {
+        match self {
+            Self::File(store) => store.proxy().await,
         }
     }
 }

@@ -163,7 +163,7 @@ impl Compiler<'_> {
         self.amount(&format!("{place}.max_budget"), written?)
     }
 
-    fn amount(&mut self, place: &str, written: f64) -> Option<Amount> {
+    pub(super) fn amount(&mut self, place: &str, written: f64) -> Option<Amount> {
         let amount = Amount::new(written);
         if amount.is_none() {
             self.problem(place, "it must be an amount: a number that is not negative");

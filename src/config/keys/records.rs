@@ -1,6 +1,6 @@
 //! Projects, members, access groups, agents, end users and tags of the key file.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -25,8 +25,16 @@ pub(super) type Members = HashMap<(String, String), Arc<Member>>;
 /// An access group.
 pub(super) struct Group {
     models: Vec<String>,
+    mcp_servers: Vec<String>,
     teams: Vec<String>,
     keys: Vec<KeyHash>,
+}
+
+/// What access groups grant.
+pub(super) struct Granted {
+    /// `None` when there are no models.
+    pub(super) models: Option<ModelList>,
+    pub(super) mcp_servers: BTreeSet<String>,
 }
 
 impl Compiler<'_> {
@@ -82,20 +90,25 @@ impl Compiler<'_> {
             .enumerate()
             .filter_map(|(index, written)| self.key_hash(&format!("{place}.assigned_key_ids[{index}]"), written));
         let keys = keys.collect();
-        let (models, teams) = (raw.access_model_names.clone(), raw.assigned_team_ids.clone());
-        (raw.access_group_id.clone(), Group { models, teams, keys })
+        let group = Group {
+            models: raw.access_model_names.clone(),
+            mcp_servers: raw.access_mcp_server_ids.clone(),
+            teams: raw.assigned_team_ids.clone(),
+            keys,
+        };
+        (raw.access_group_id.clone(), group)
     }
 
-    /// Models of the groups that name this team or key in return (SEC-35); `None` when there are none.
-    pub(super) fn group_models(
+    /// What the groups grant that name this team or key in return (SEC-35).
+    pub(super) fn groups(
         &mut self,
         place: &str,
         ids: &[String],
         groups: &HashMap<String, Arc<Group>>,
         team: Option<&str>,
         key: Option<&KeyHash>,
-    ) -> Option<ModelList> {
-        let mut names = Vec::new();
+    ) -> Granted {
+        let (mut names, mut mcp_servers) = (Vec::new(), BTreeSet::new());
         for (index, id) in ids.iter().enumerate() {
             let Some(group) = self.find(place, &format!("access_group_ids[{index}]"), Some(id), groups) else {
                 continue;
@@ -104,9 +117,10 @@ impl Compiler<'_> {
             let of_key = key.is_some_and(|key| group.keys.contains(key));
             if of_team || of_key {
                 names.extend(group.models.iter().cloned());
+                mcp_servers.extend(group.mcp_servers.iter().cloned());
             }
         }
-        (!names.is_empty()).then(|| model_list(&names))
+        Granted { models: (!names.is_empty()).then(|| model_list(&names)), mcp_servers }
     }
 
     pub(super) fn end_user(
@@ -127,6 +141,7 @@ impl Compiler<'_> {
         let models = row.map(|row| row.models.clone()).unwrap_or_default();
         let end_user = EndUser {
             blocked: raw.blocked,
+            objects: self.restrictions(place, raw.object_permission.as_ref()),
             region: raw.allowed_model_region.clone(),
             budget,
             model_budgets: self.model_budgets(place, &models, &raw.model_spend),
@@ -141,6 +156,16 @@ impl Compiler<'_> {
         (raw.tag_name.clone(), Tag { budget: self.budget(place, &written, row.as_deref()) })
     }
 
+    pub(super) fn agent(&mut self, place: &str, raw: &RawAgent) -> (String, Agent) {
+        let agent = Agent {
+            id: raw.agent_id.clone(),
+            needs_trace_id: raw.require_trace_id_on_calls_by_agent,
+            objects: self.restrictions(place, raw.object_permission.as_ref()),
+            limits: limits(raw.rpm_limit, raw.tpm_limit, None),
+        };
+        (raw.agent_id.clone(), agent)
+    }
+
     /// `metadata.tags`: a list of texts, or nothing.
     pub(super) fn tags_of(&mut self, place: &str, metadata: &BTreeMap<String, Value>) -> Vec<String> {
         let tags = match metadata.get("tags") {
@@ -153,16 +178,6 @@ impl Compiler<'_> {
             Vec::new()
         })
     }
-}
-
-/// An agent.
-pub(super) fn agent(raw: &RawAgent) -> (String, Agent) {
-    let agent = Agent {
-        id: raw.agent_id.clone(),
-        needs_trace_id: raw.require_trace_id_on_calls_by_agent,
-        limits: limits(raw.rpm_limit, raw.tpm_limit, None),
-    };
-    (raw.agent_id.clone(), agent)
 }
 
 /// What holds for those without a limit of their own.

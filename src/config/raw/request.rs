@@ -1,5 +1,7 @@
 //! The section `request`.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -27,6 +29,8 @@ pub struct RawRequest {
     pub end_user_headers: Vec<String>,
     /// Members every request for a model must have: `name`, or `outer.inner`.
     pub enforced_params: Vec<String>,
+    /// Further such members, for keys whose `metadata` has a `service_account_id`.
+    pub service_account_enforced_params: Vec<String>,
 }
 
 /// What becomes of models to fall back to that a request names.
@@ -47,4 +51,22 @@ pub struct RawObjectPermission {
     /// Ids of vector stores. Empty does not restrict.
     #[serde(default)]
     pub vector_stores: Vec<String>,
+    /// Ids of agents. Empty does not restrict.
+    #[serde(default)]
+    pub agents: Vec<String>,
+    /// Groups of agents, as requests name them.
+    #[serde(default)]
+    pub agent_access_groups: Vec<String>,
+    /// Names of search tools. Empty does not restrict.
+    #[serde(default)]
+    pub search_tools: Vec<String>,
+    /// Names of MCP servers; `*` for all. What neither a key nor its team lists is not granted.
+    #[serde(default)]
+    pub mcp_servers: Vec<String>,
+    /// Groups of MCP servers, as requests name them.
+    #[serde(default)]
+    pub mcp_access_groups: Vec<String>,
+    /// Tools of MCP servers, by server: told to the upstream. A server that is named here is granted.
+    #[serde(default)]
+    pub mcp_tool_permissions: BTreeMap<String, Vec<String>>,
 }

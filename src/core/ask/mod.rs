@@ -6,6 +6,7 @@ mod end_user;
 mod facts;
 mod form;
 mod managed;
+mod objects;
 mod place;
 pub mod rules;
 mod scan;
@@ -52,6 +53,12 @@ pub struct Ask {
     pub tools: Vec<String>,
     /// Vector stores.
     pub vector_stores: Vec<String>,
+    /// Agents.
+    pub agents: Vec<String>,
+    /// Search tools.
+    pub search_tools: Vec<String>,
+    /// MCP servers, and groups of them.
+    pub mcp_servers: Vec<String>,
     /// Whether the caller changes which guardrails run.
     pub touches_guardrails: bool,
     /// Whether a member that must be there is not.
@@ -151,6 +158,8 @@ fn assemble(
     vector_stores.extend(found.param("vector_store_id").map(str::to_owned));
     let lacks_params = reading.wanted.iter().any(|name| body.lacks(name) && asked.lacks(name));
     let tools = sources::tools(found, &body, &asked);
+    let search_tools = objects::search_tools(found, &body, &asked);
+    let mcp_servers = objects::mcp_servers(view, found, &body, &asked);
     body.also.append(&mut asked.also);
     Ask {
         model,
@@ -163,6 +172,9 @@ fn assemble(
         names_tags,
         tools,
         vector_stores,
+        agents: found.param("agent_id").map(str::to_owned).into_iter().collect(),
+        search_tools,
+        mcp_servers,
         touches_guardrails: body.touches_guardrails || asked.touches_guardrails,
         lacks_params,
         managed: Managed::default(),

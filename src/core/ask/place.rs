@@ -90,6 +90,8 @@ pub(super) enum Slot {
     Method,
     Name,
     RpcName,
+    SearchTool,
+    McpServer,
 }
 
 /// Parameters that may stand beside the `model` of a fallback: they choose no model and no upstream.
@@ -193,6 +195,8 @@ fn top(name: &str) -> Place {
         "safety_identifier" => Place::Value(Slot::SafetyIdentifier),
         "method" => Place::Value(Slot::Method),
         "name" => Place::Value(Slot::Name),
+        "search_tool_name" => Place::Value(Slot::SearchTool),
+        "server_id" => Place::Value(Slot::McpServer),
         "metadata" => Place::Metadata,
         "litellm_metadata" => Place::LitellmMetadata,
         "session" => Place::Session,

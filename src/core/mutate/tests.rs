@@ -1,7 +1,10 @@
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::core::credential::Secret;
+use crate::core::record::EndUser;
 use crate::core::request::{Fidelity, HeaderView};
 
 fn view<'a>(names: &[&'a str]) -> HeaderView<'a> {
@@ -83,15 +86,18 @@ fn the_upstream_credential_replaces_the_callers() {
 #[test]
 fn the_callers_words_go_out_encoded() {
     let tags = vec!["a,b".to_owned(), "c".to_owned()];
-    let asked = Ask { end_user: Some("x\r\ny".to_owned()), tags, ..Ask::default() };
-    let mutations = policy()
-        .mutations(&Identity::MasterKey, Some(About { ask: &asked, region: Some("eu") }), &[], &input(&view(&[])))
-        .unwrap();
+    let ask = Ask { model: Some("a,b".to_owned()), tags, ..Ask::default() };
+    let end_user = EndUser { region: Some("eu".to_owned()), ..EndUser::default() };
+    let end_user_id = Some("x\r\ny".to_owned());
+    let named = Named { end_user_id, end_user: Some(Arc::new(end_user)), ..Named::default() };
+    let about = About { ask: &ask, named: &named, upstream_model: Some("c") };
+    let mutations = policy().mutations(&Identity::MasterKey, Some(about), &[], &input(&view(&[]))).unwrap();
     let value =
         |wanted: &str| mutations.set().find(|(name, _)| name.as_str() == wanted).map(|(_, value)| value.as_str());
     assert_eq!(value("x-auth-end-user-id"), Some("x%0D%0Ay"));
     assert_eq!(value("x-auth-tags"), Some("a%2Cb,c"));
     assert_eq!(value("x-auth-model-region"), Some("eu"));
+    assert_eq!((value("x-auth-model"), value("x-auth-upstream-model")), (Some("a,b"), Some("c")));
 }
 
 #[test]
@@ -156,8 +162,9 @@ proptest! {
     ) {
         let policy = HeaderPolicy::new("x-auth-", keep, None).unwrap();
         let names: Vec<_> = names.iter().map(String::as_str).collect();
-        let asked = Ask { model, ..Ask::default() };
-            let mutations = policy.mutations(&Identity::MasterKey, Some(About { ask: &asked, region: Some("eu") }), &[place("x-api-key")], &input(&view(&names))).unwrap();
+        let (ask, named) = (Ask { model, ..Ask::default() }, Named::default());
+        let about = About { ask: &ask, named: &named, upstream_model: None };
+        let mutations = policy.mutations(&Identity::MasterKey, Some(about), &[place("x-api-key")], &input(&view(&names))).unwrap();
         for (name, _) in mutations.set() {
             prop_assert!(!mutations.remove().contains(name));
         }

@@ -8,10 +8,6 @@ use crate::core::deny::DenyReason;
 use crate::core::models::Chain;
 use crate::core::route::groups::Group;
 
-/// Routes that list models. No budget stops them: LiteLLM lets the key's do so, and no other (SEC-27).
-const DISCOVERY: [&str; 6] =
-    ["/v1/models", "/models", "/model/info", "/v1/model/info", "/v2/model/info", "/model_group/info"];
-
 /// Whose budget it is.
 #[derive(Debug, Clone, Copy)]
 enum Level {
@@ -25,10 +21,11 @@ enum Level {
     EndUser,
     EndUserModel,
     Tag,
+    Proxy,
 }
 
 impl Level {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Key,
         Self::KeyModel,
         Self::Team,
@@ -39,6 +36,7 @@ impl Level {
         Self::EndUser,
         Self::EndUserModel,
         Self::Tag,
+        Self::Proxy,
     ];
 
     fn reason(self) -> DenyReason {
@@ -53,6 +51,7 @@ impl Level {
             Self::EndUser => DenyReason::EndUserBudgetExceeded,
             Self::EndUserModel => DenyReason::EndUserModelBudgetExceeded,
             Self::Tag => DenyReason::TagBudgetExceeded,
+            Self::Proxy => DenyReason::ProxyBudgetExceeded,
         }
     }
 }
@@ -107,6 +106,11 @@ pub(super) fn of_tags(asked: &Asked<'_>) -> Result<(), DenyReason> {
     check(asked, Level::Tag)
 }
 
+/// LiteLLM COMMON-16, the master key included (G03).
+pub(super) fn of_proxy(asked: &Asked<'_>) -> Result<(), DenyReason> {
+    check(asked, Level::Proxy)
+}
+
 fn check(asked: &Asked<'_>, level: Level) -> Result<(), DenyReason> {
     let spent = budgets(asked, level).iter().any(|budget| budget.is_exhausted(asked.now));
     if spent && !is_exempt(asked) { Err(level.reason()) } else { Ok(()) }
@@ -127,7 +131,7 @@ pub fn retry_at(asked: &Asked<'_>, reason: DenyReason) -> Option<Timestamp> {
 fn is_exempt(asked: &Asked<'_>) -> bool {
     let known = asked.ask.is_ok_and(|ask| ask.unread.is_none()) && !asked.chains.is_empty();
     let free = known && asked.chains.iter().all(|chain| asked.models.is_free(chain.served()));
-    free || DISCOVERY.contains(&asked.path) || asked.found.is_some_and(|found| found.route.id == "models")
+    free || asked.lists_models()
 }
 
 /// The budgets of a level that hold for this request.
@@ -154,7 +158,17 @@ fn budgets<'a>(asked: &Asked<'a>, level: Level) -> Vec<&'a Budget> {
         }
         Level::EndUserModel => of_models(asked, named.end_user.as_ref().map(|end_user| &end_user.model_budgets)),
         Level::Tag => named.tags.iter().map(|tag| &tag.budget).collect(),
+        Level::Proxy => named.proxy.iter().filter(|_| llm).collect(),
     }
+}
+
+/// The budgets of the models of a request, by the names they have there.
+pub(super) fn of_each_model(asked: &Asked<'_>, budgets: Option<&ModelBudgets>) -> Vec<(String, Budget)> {
+    let Some(budgets) = budgets.filter(|budgets| !budgets.is_empty()) else {
+        return Vec::new();
+    };
+    let names = asked.chains.iter().flat_map(Chain::names);
+    names.filter_map(|name| Some((name.to_owned(), *budgets.of(name)?))).collect()
 }
 
 /// Under every name a model has on its way, so that an alias evades nothing.

@@ -6,9 +6,11 @@
 mod agent;
 mod budget;
 mod end_user;
+mod grant;
 mod guardrails;
 mod key_state;
 mod model;
+mod objects;
 mod organization;
 mod parameters;
 mod pass_through;
@@ -18,7 +20,6 @@ mod route;
 pub mod rules;
 mod team;
 mod tools;
-mod vector_stores;
 mod viewer;
 
 use std::ops::Deref;
@@ -30,7 +31,8 @@ use crate::core::ask::rules::RequestRules;
 use crate::core::deny::DenyReason;
 use crate::core::identity::Identity;
 use crate::core::models::{Chain, ModelMap};
-use crate::core::record::permissions::RequestGrants;
+use crate::core::mutate::About;
+use crate::core::record::permissions::{ObjectGrants, RequestGrants};
 use crate::core::record::{Named, Role};
 use crate::core::request::HeaderView;
 use crate::core::route::groups::GroupSet;
@@ -38,6 +40,11 @@ use crate::core::route::{Match, Method};
 use rules::RouteRules;
 
 pub use budget::retry_at;
+pub use grant::Grant;
+
+/// Routes that list models, with the catalogue's `models`. No budget stops them: LiteLLM lets the key's do so,
+/// and no other (SEC-27).
+const DISCOVERY: [&str; 4] = ["/model/info", "/v1/model/info", "/v2/model/info", "/model_group/info"];
 
 /// What is known before the request is read: who is asking, and for which route.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +85,11 @@ impl<'a> Facts<'a> {
         key.into_iter().chain(self.identity.team().map(|team| &team.requests))
     }
 
+    /// Whether the request asks which models there are.
+    fn lists_models(&self) -> bool {
+        DISCOVERY.contains(&self.path) || self.found.is_some_and(|found| found.route.id == "models")
+    }
+
     /// Groups of the path; none when nobody knows it.
     fn groups(&self) -> GroupSet {
         self.found.map_or(GroupSet::EMPTY, |found| found.groups)
@@ -103,6 +115,27 @@ impl<'a> Asked<'a> {
         let reachable = ask.into_iter().flat_map(Ask::reachable);
         let chains = reachable.map(|model| models.chain(model, facts.identity.key())).collect();
         Self { facts, ask, chains, named, models }
+    }
+
+    /// The model that is served in place of the one the request names, where that is one.
+    #[must_use]
+    pub fn upstream_model(&self) -> Option<&'a str> {
+        match self.chains.as_slice() {
+            [chain] => Some(chain.served()).filter(|served| chain.names().next() != Some(served)),
+            _ => None,
+        }
+    }
+
+    /// What the upstream is told of the request, unless it could not be read.
+    #[must_use]
+    pub fn about(&self) -> Option<About<'a>> {
+        self.ask.ok().map(|ask| About { ask, named: self.named, upstream_model: self.upstream_model() })
+    }
+
+    /// What everybody who has a say leaves to the request.
+    fn object_grants(&self) -> impl Iterator<Item = &'a ObjectGrants> {
+        let of_end_user = self.named.end_user.as_deref().map(|end_user| &end_user.objects);
+        self.identity.object_grants().chain(of_end_user)
     }
 }
 
@@ -186,7 +219,10 @@ pub const CHECKS: &[Check] = &[
     request("project_models", model::granted_by_project),
     request("org_models", model::granted_by_organization),
     request("tools", tools::granted),
-    request("vector_stores", vector_stores::granted),
+    request("vector_stores", objects::vector_stores),
+    request("agents", objects::agents),
+    request("search_tools", objects::search_tools),
+    request("mcp_servers", objects::mcp_servers),
     request("guardrails", guardrails::untouched),
     request("enforced_params", parameters::enforced),
     request("key_budget", budget::of_key),
@@ -199,6 +235,7 @@ pub const CHECKS: &[Check] = &[
     request("end_user_budget", budget::of_end_user),
     request("end_user_model_budget", budget::of_end_user_for_model),
     request("tag_budget", budget::of_tags),
+    request("proxy_budget", budget::of_proxy),
 ];
 
 /// Asks the rules about the caller, in order.
@@ -241,7 +278,9 @@ pub fn judge_open(facts: &Facts<'_>) -> Result<(), DenyReason> {
 pub fn wanted<'a>(identity: &'a Identity, request: &'a RequestRules) -> Vec<&'a str> {
     let key = identity.key().into_iter().flat_map(|key| &key.requests.enforced_params);
     let team = identity.team().into_iter().flat_map(|team| &team.requests.enforced_params);
-    request.enforced_params.iter().chain(key).chain(team).map(String::as_str).collect()
+    let service = identity.key().is_some_and(|key| key.requests.is_service_account);
+    let service = service.then_some(&request.service_account_enforced_params).into_iter().flatten();
+    request.enforced_params.iter().chain(service).chain(key).chain(team).map(String::as_str).collect()
 }
 
 #[cfg(test)]

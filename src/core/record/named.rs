@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::permissions::ObjectGrants;
 use crate::core::budget::{Budget, ModelBudgets};
 use crate::core::limits::Limits;
 
@@ -10,6 +11,8 @@ use crate::core::limits::Limits;
 pub struct EndUser {
     /// Refused when true. LiteLLM stores it and never asks (E03, SEC-12).
     pub blocked: bool,
+    /// Objects that requests for this end user may name.
+    pub objects: ObjectGrants,
     /// Where the models that serve this end user must run, such as `eu`.
     pub region: Option<String>,
     /// What the end user may spend: its own limit, else the default one.
@@ -30,6 +33,11 @@ pub struct Tag {
 /// The records a request names, as far as there are any.
 #[derive(Debug, Clone, Default)]
 pub struct Named {
+    /// For whom the request counts: the end user it names, unless the deployment wants it known and nobody
+    /// knows it (LiteLLM EU-1).
+    pub end_user_id: Option<String>,
+    /// What all requests together have spent and may spend, where that is limited (LiteLLM COMMON-16).
+    pub proxy: Option<Budget>,
     /// The end user, or what holds for every unknown one.
     pub end_user: Option<Arc<EndUser>>,
     /// The tags of the request and of its key.
