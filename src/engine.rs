@@ -66,12 +66,8 @@ pub struct Evidence {
     pub methods: MethodSet,
     /// Who asked.
     pub identity: Option<Identity>,
-    /// The model the request was judged by.
-    pub model: Option<String>,
-    /// For whom the request counts.
-    pub end_user: Option<String>,
-    /// Tags of the request.
-    pub tags: Vec<String>,
+    /// What the request names, once it was read.
+    pub ask: Option<Ask>,
     /// The records the request names.
     pub named: Named,
     /// What was granted, when the request is allowed.
@@ -102,6 +98,7 @@ async fn journey(
         // It may stand for a byte that the upstream gets and we do not see (S-011).
         return Err(DenyReason::PathMalformed.into());
     }
+    ask::check_size(view, &snapshot.request)?;
     let target = Target::parse(view.target, snapshot.routes.root_path()).map_err(|_| DenyReason::PathMalformed)?;
     let mut input = Input { headers: &view.headers, path: &target.path, query: target.query, pass_through: None };
     let method = Method::parse(view.method).ok_or(DenyReason::MethodNotAllowed);
@@ -129,14 +126,11 @@ async fn journey(
     let facts = facts(snapshot, identity, &input, method, found.as_ref(), now);
     policy::judge_caller(&facts)?;
 
-    let ask = read(snapshot, view, &facts, &target);
-    if let Ok(ask) = &ask {
-        evidence.model.clone_from(&ask.model);
-        evidence.tags.clone_from(&ask.tags);
+    let ask = read(snapshot, view, &facts, &target).map(|ask| &*evidence.ask.insert(ask));
+    if let Ok(ask) = ask {
         evidence.named = snapshot.authenticator.named(ask, identity, &snapshot.request).await?;
-        evidence.end_user.clone_from(&evidence.named.end_user_id);
     }
-    let asked = Asked::new(facts, &ask, &evidence.named, &snapshot.models);
+    let asked = Asked::new(facts, ask, &evidence.named, &snapshot.models);
     if let Err(reason) = policy::judge_request(&asked) {
         evidence.retry_after = policy::retry_at(&asked, reason).map(|at| seconds_until(at, now));
         return Err(reason.into());
@@ -199,6 +193,7 @@ pub async fn explain(
     if view.peer.is_some() {
         snapshot.peers.admit(view.peer)?;
     }
+    ask::check_size(view, &snapshot.request)?;
     let target = Target::parse(view.target, snapshot.routes.root_path()).map_err(|_| DenyReason::PathMalformed)?;
     let input = Input { headers: &view.headers, path: &target.path, query: target.query, pass_through: None };
     let method = Method::parse(view.method).ok_or(DenyReason::MethodNotAllowed)?;
@@ -209,13 +204,17 @@ pub async fn explain(
     if let Some(found) = found.as_ref().filter(|found| found.is_open(method)) {
         return Ok(Explanation::of_open(found.route.id, open(snapshot, &input, method, Some(found), now)));
     }
+    check_upgrade(view, method, found.as_ref())?;
+    if matches!(identity, Identity::Anonymous) {
+        return Err(DenyReason::CredentialMissing.into());
+    }
     let facts = facts(snapshot, identity, &input, method, found.as_ref(), now);
     let ask = read(snapshot, view, &facts, &target);
     let named = match &ask {
         Ok(ask) => snapshot.authenticator.named(ask, identity, &snapshot.request).await?,
         Err(_) => Named::default(),
     };
-    let asked = Asked::new(facts, &ask, &named, &snapshot.models);
+    let asked = Asked::new(facts, ask.as_ref().map_err(|reason| *reason), &named, &snapshot.models);
     let checks = CHECKS.iter().map(|check| (check.name, check.run(&asked))).collect();
     let mutations = snapshot.headers.mutations(identity, asked.about(), &[], &input);
     let route = found.as_ref().map_or("unknown", |found| found.route.id);

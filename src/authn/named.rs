@@ -1,7 +1,5 @@
 //! What is known of those a request names beside its caller.
 
-use std::collections::HashSet;
-
 use crate::core::ask::Ask;
 use crate::core::ask::rules::RequestRules;
 use crate::core::budget::Budget;
@@ -24,16 +22,18 @@ pub(super) async fn look_up(
         // What looks like JSON is no id (N24). Where a default budget holds for the unknown, they are known.
         let known = !rules.validate_end_user
             || (!id.starts_with(['{', '[']) && (named.end_user.is_some() || store.is_known(id).await?));
-        named.end_user_id = known.then(|| id.clone());
+        named.end_user_dropped = !known;
         named.end_user = named.end_user.filter(|_| known);
     }
     if let Some(max) = rules.proxy_budget {
         named.proxy = Some(Budget { max: Some(max), ..store.proxy().await? });
     }
     let of_key = identity.key().into_iter().flat_map(|key| &key.tags);
-    let tags: HashSet<_> = ask.tags.iter().chain(of_key).collect();
-    for tag in tags {
-        named.tags.extend(store.tag(tag).await?);
+    for label in ask.tags.iter().chain(of_key) {
+        if !named.labels.contains(label) {
+            named.labels.push(label.clone());
+            named.tags.extend(store.tag(label).await?);
+        }
     }
     Ok(named)
 }

@@ -133,7 +133,7 @@ fn key_file(
 }
 
 fn extractor(raw: &RawCredentials, section: &mut Section<'_, '_>) -> Option<Extractor> {
-    let custom_header = match raw.header.as_ref().map(|name| HeaderName::new(name.clone())) {
+    let custom_header = match raw.header.as_ref().map(|name| HeaderName::new(name)) {
         None => None,
         Some(Some(name)) => Some(name),
         Some(None) => {
@@ -177,7 +177,7 @@ fn upstream_credential(
     section: &mut Section<'_, '_>,
 ) -> Option<(HeaderName, HeaderValue)> {
     let secret = section.secret("headers.upstream_credential.secret", &raw.secret)?;
-    let name = HeaderName::new(raw.header.clone());
+    let name = HeaderName::new(&raw.header);
     if name.is_none() {
         section.problem(
             "headers.upstream_credential.header",

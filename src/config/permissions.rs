@@ -6,10 +6,14 @@ use serde_json::Value;
 
 use super::raw::RawObjectPermission;
 use super::request::is_param;
+use crate::core::header::HeaderValue;
 use crate::core::record::permissions::{Guardrails, Names, ObjectGrants, RequestGrants};
 
 /// Places, and what is wrong there.
 pub(super) type Problems = Vec<(String, &'static str)>;
+
+/// Longest list of guardrails of one record, in bytes once encoded: a key's and its team's fit into one header.
+const MAX_GUARDRAILS: usize = 2000;
 
 /// Ids of agents by their group.
 pub(super) type AgentGroups = HashMap<String, Vec<String>>;
@@ -28,6 +32,14 @@ pub(super) fn compile(
         problems.push(("metadata.enforced_params".to_owned(), "it must list names of members, or `outer.inner`"));
     }
     let (keeps_guardrails, names) = guardrails(metadata.get("guardrails"), problems);
+    let fits =
+        HeaderValue::list(names.iter().map(String::as_str)).is_some_and(|list| list.as_str().len() <= MAX_GUARDRAILS);
+    if !names.is_empty() && !fits {
+        problems.push((
+            "metadata.guardrails".to_owned(),
+            "the names are too long to be told to the upstream, 2000 bytes together",
+        ));
+    }
     let disable_global = flag(metadata, "disable_global_guardrails", problems);
     RequestGrants {
         tools: Names::unless_empty(tools),

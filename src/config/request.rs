@@ -17,7 +17,7 @@ pub(super) fn compile(
     let mut sound = true;
     let mut headers = Vec::new();
     for (index, name) in raw.end_user_headers.iter().enumerate() {
-        if let Some(name) = HeaderName::new(name.clone()) {
+        if let Some(name) = HeaderName::new(name) {
             headers.push(name);
         } else {
             section.problem(&format!("request.end_user_headers[{index}]"), "it is no name of a request header");
@@ -50,6 +50,7 @@ pub(super) fn compile(
         reject_client_tags: raw.reject_client_tags,
         require_user: raw.require_user,
         max_bytes: raw.max_bytes,
+        unseen_uploads: raw.unseen_uploads,
         end_user_headers: headers,
         enforced_params: raw.enforced_params.clone(),
         service_account_enforced_params: raw.service_account_enforced_params.clone(),

@@ -82,6 +82,10 @@ pub enum DenyReason {
     ModelAmbiguous,
     /// The model is an alias that leads back to itself.
     ModelAliasLoop,
+    /// The end user is no text of at most 256 bytes, or named twice in one place.
+    EndUserMalformed,
+    /// A tag is no text of at most 256 bytes, or there are more than 64.
+    TagsMalformed,
     /// The key's `models` do not cover the model.
     KeyModelDenied,
     /// The team's `models` do not cover the model.
@@ -155,7 +159,7 @@ pub struct Refusal {
 
 impl DenyReason {
     /// Every reason, for the guards that want all of them covered.
-    pub const ALL: [Self; 66] = [
+    pub const ALL: [Self; 68] = [
         Self::PathMalformed,
         Self::MethodNotAllowed,
         Self::UpgradeNotAllowed,
@@ -194,6 +198,8 @@ impl DenyReason {
         Self::ModelMalformed,
         Self::ModelAmbiguous,
         Self::ModelAliasLoop,
+        Self::EndUserMalformed,
+        Self::TagsMalformed,
         Self::KeyModelDenied,
         Self::TeamModelDenied,
         Self::UserModelDenied,
@@ -269,6 +275,8 @@ impl DenyReason {
             Self::ModelMalformed => ("model_malformed", 400, "invalid_request_error", "the model name is not a valid text"),
             Self::ModelAmbiguous => ("model_ambiguous", 400, "invalid_request_error", "the request names different models in different places"),
             Self::ModelAliasLoop => ("model_alias_loop", 400, "invalid_request_error", "the model is an alias without an end"),
+            Self::EndUserMalformed => ("end_user_malformed", 400, "bad_request_error", "the end user is not one text of at most 256 bytes"),
+            Self::TagsMalformed => ("tags_malformed", 400, "bad_request_error", "the tags are not at most 64 texts of at most 256 bytes each"),
             Self::KeyModelDenied => ("key_model_denied", 403, "key_model_access_denied", "the API key may not use this model"),
             Self::TeamModelDenied => ("team_model_denied", 403, "team_model_access_denied", "the team of the API key may not use this model"),
             Self::UserModelDenied => ("user_model_denied", 403, "user_model_access_denied", "the owner of the API key may not use this model"),

@@ -115,6 +115,16 @@ impl Identity {
         all
     }
 
+    /// Whether anybody the request counts for has limits of single models.
+    #[must_use]
+    pub fn has_model_limits(&self) -> bool {
+        let of_key = self.key().map(|key| &key.model_limits);
+        let of_team = self.team().map(|team| &team.model_limits);
+        let of_project = self.project().map(|project| &project.model_limits);
+        let of_organization = self.organization().map(|organization| &organization.model_limits);
+        [of_key, of_team, of_project, of_organization].into_iter().flatten().any(|limits| !limits.is_empty())
+    }
+
     /// What key, team, organisation and agent leave to requests.
     pub fn object_grants(&self) -> impl Iterator<Item = &ObjectGrants> {
         let of_key = self.key().map(|key| &key.requests.objects);

@@ -22,12 +22,13 @@ use crate::telemetry;
 pub(super) fn of(verdict: &Verdict, version: &str, request_id: &str) -> Struct {
     let (decision, reason) = telemetry::labels(&verdict.decision);
     let evidence = &verdict.evidence;
-    let models = Ask { model: evidence.model.clone(), ..Ask::default() };
+    let none = Ask::default();
+    let ask = evidence.ask.as_ref().unwrap_or(&none);
     let request = object([
         ("route", text(Some(evidence.route))),
         ("id", text(Some(request_id))),
-        ("models", list(models.models())),
-        ("tags", list(evidence.tags.iter().map(String::as_str))),
+        ("models", list(ask.models())),
+        ("tags", list(evidence.named.labels.iter().map(String::as_str))),
         ("upstream_model", text(evidence.grant.as_ref().and_then(|grant| grant.upstream_model.as_deref()))),
     ]);
     let mut fields = vec![
@@ -70,8 +71,7 @@ pub(super) fn of(verdict: &Verdict, version: &str, request_id: &str) -> Struct {
             ("project", named(identity.project().map(|project| (&project.id, project.alias.as_deref())))),
             ("agent", named(key.and_then(|key| key.agent.as_ref()).map(|agent| (&agent.id, None)))),
         ]);
-        let models: Vec<_> = models.models().collect();
-        fields.extend(subjects(identity, evidence, &models));
+        fields.extend(subjects(identity, evidence, ask));
         fields.push(("guardrails", guardrails(&identity.guardrails())));
         fields.push(("permissions", evidence.grant.as_ref().and_then(permissions)));
     }
@@ -79,15 +79,17 @@ pub(super) fn of(verdict: &Verdict, version: &str, request_id: &str) -> Struct {
 }
 
 /// Who the request counts for: what was spent, and what the proxy's rate limiter should hold them to.
-fn subjects(identity: &Identity, evidence: &Evidence, models: &[&str]) -> [(&'static str, Option<Value>); 4] {
+fn subjects(identity: &Identity, evidence: &Evidence, ask: &Ask) -> [(&'static str, Option<Value>); 4] {
     let record = evidence.named.end_user.as_deref();
-    let end_user = evidence.end_user.as_deref().map(|id| (id, record));
+    let end_user = evidence.named.end_user_of(ask).map(|id| (id, record));
     let region = record.and_then(|end_user| end_user.region.as_deref());
-    let descriptors = limits::descriptors(identity, end_user, models);
+    let reached = evidence.grant.iter().flat_map(|grant| &grant.reached).map(String::as_str);
+    let models: Vec<_> = reached.chain(ask.models()).collect();
+    let descriptors = limits::descriptors(identity, end_user, &models);
     let plain = descriptors.iter().filter(|one| !one.name.starts_with("model_per_"));
     let limited = descriptors.iter().filter(|one| !one.limits.is_empty());
     [
-        ("end_user", object([("id", text(evidence.end_user.as_deref())), ("region", text(region))])),
+        ("end_user", object([("id", text(evidence.named.end_user_of(ask))), ("region", text(region))])),
         ("budget", budgets(identity, evidence)),
         ("descriptors", members(plain.map(|one| (one.name, text(Some(&one.value)))))),
         ("limits", values(limited.filter_map(limit).collect())),

@@ -85,7 +85,8 @@ This page is written from the code and from `proto/tollgate/v1/decision.proto`; 
 
 Every identity header is overwritten or removed in every allowed request, in whatever spelling a client sends it. The
 prefix is `headers.prefix`. Values are visible ASCII: anything else, and `%`, `,`, `\"`, `\\` and space, is
-percent-encoded; a value longer than 256 bytes is left out, as one without a value is.
+percent-encoded. A header without a value is removed. Ids and models are at most 256 bytes before encoding; a request
+whose tags are longer than 4,096 bytes together is refused.
 
 | header | meaning | metadata |
 |---|---|---|

@@ -16,6 +16,7 @@ mod cli;
 mod config_errors;
 mod credential_vectors;
 mod docs;
+mod evasions;
 mod harness;
 mod layering;
 mod matrix;

@@ -154,6 +154,10 @@ fn end_user_requests() -> Vec<(String, Asked)> {
         asked("POST /v1/chat/completions, end user spent", of_end_user("spent")),
         asked("POST /v1/chat/completions, end user spent-big", of_end_user("spent-big")),
         asked("POST /v1/chat/completions, end user unknown", of_end_user("unknown")),
+        asked(
+            "POST /v1/chat/completions, 65 tags",
+            of_end_user("a").header("x-litellm-tags", (0..65).map(|tag| tag.to_string()).collect::<Vec<_>>().join(",")),
+        ),
         asked("POST /v1/chat/completions, two end users", of_end_user("a").header("x-litellm-end-user-id", "b")),
     ]
 }
@@ -430,7 +434,8 @@ const REASONS: &[(&str, &[DenyReason])] = &[
             DenyReason::ModelMalformed,
             DenyReason::ModelAmbiguous,
             DenyReason::FallbackMalformed,
-            DenyReason::RequestTooLarge,
+            DenyReason::EndUserMalformed,
+            DenyReason::TagsMalformed,
         ],
     ),
     ("end_user_blocked", &[DenyReason::EndUserBlocked]),

@@ -107,11 +107,12 @@ impl Compiler<'_> {
             compiler.team(place, raw, organizations.as_ref(), &groups, &rows)
         });
         let users = self.index("users", raw.users.as_deref(), Self::user);
-        let projects =
-            self.index("projects", raw.projects.as_deref(), |compiler, place, raw| compiler.project(place, raw, &rows));
+        let projects = self.index("projects", raw.projects.as_deref(), |compiler, place, raw| {
+            compiler.project(place, raw, teams.as_ref(), &rows)
+        });
         let agents = self.index("agents", raw.agents.as_deref(), Self::agent);
         let defaults = teams.iter().flatten().filter_map(|(id, team)| Some((id.clone(), team.member_row.clone()?)));
-        let members = self.members(&raw.team_memberships, &rows, &defaults.collect());
+        let members = self.members(&raw.team_memberships, users.as_ref(), teams.as_ref(), &rows, &defaults.collect());
         Sections { users, teams, organizations, projects, agents, members, groups, rows }
     }
 
@@ -250,6 +251,9 @@ impl Compiler<'_> {
             key.team = Some(Arc::clone(&team.team));
         }
         if let Some(project) = project {
+            if project.team.as_ref().is_some_and(|team| raw.team_id.as_ref().is_some_and(|own| own != team)) {
+                self.problem(format!("{place}.project_id"), "the project belongs to another team than the key");
+            }
             key.tags.extend(project.tags.iter().cloned());
             key.project = Some(Arc::clone(&project.project));
         }

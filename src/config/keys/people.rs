@@ -67,6 +67,7 @@ impl Compiler<'_> {
             id: id.to_owned(),
             alias: raw.team_alias.clone(),
             blocked: raw.blocked,
+            is_label: false,
             models: model_list(&raw.models),
             requests,
             group_models: granted.models,
@@ -141,7 +142,7 @@ impl Compiler<'_> {
 }
 
 pub(super) fn bare_team(id: &str) -> TeamAndMore {
-    let team = Team { id: id.to_owned(), ..Team::default() };
+    let team = Team { id: id.to_owned(), is_label: true, ..Team::default() };
     TeamAndMore {
         team: Arc::new(team),
         organization: None,
@@ -160,7 +161,7 @@ pub(super) fn bare_organization(id: &str) -> Organization {
 
 pub(super) fn bare_project(id: &str) -> ProjectAndMore {
     let project = Project { id: id.to_owned(), ..Project::default() };
-    ProjectAndMore { project: Arc::new(project), tags: Vec::new() }
+    ProjectAndMore { project: Arc::new(project), team: None, tags: Vec::new() }
 }
 
 /// Any falsy `scim_active` deactivates; LiteLLM overlooks the text `"false"` (SEC-32).

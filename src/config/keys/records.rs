@@ -6,16 +6,20 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::money::{Row, Rows, Written, limits};
+use super::people::TeamAndMore;
 use super::{Compiler, model_list};
 use crate::config::raw::{RawAccessGroup, RawAgent, RawEndUser, RawProject, RawTag, RawTeamMembership};
 use crate::core::budget::Budget;
 use crate::core::credential::KeyHash;
+use crate::core::limits::Limits;
 use crate::core::model_list::ModelList;
-use crate::core::record::{Agent, EndUser, Member, Project, Tag};
+use crate::core::record::{Agent, EndUser, Member, Project, Tag, User};
 
 /// A project, and what its keys inherit from it.
 pub(super) struct ProjectAndMore {
     pub(super) project: Arc<Project>,
+    /// Its team.
+    pub(super) team: Option<String>,
     pub(super) tags: Vec<String>,
 }
 
@@ -38,7 +42,13 @@ pub(super) struct Granted {
 }
 
 impl Compiler<'_> {
-    pub(super) fn project(&mut self, place: &str, raw: &RawProject, rows: &Rows) -> (String, ProjectAndMore) {
+    pub(super) fn project(
+        &mut self,
+        place: &str,
+        raw: &RawProject,
+        teams: Option<&HashMap<String, Arc<TeamAndMore>>>,
+        rows: &Rows,
+    ) -> (String, ProjectAndMore) {
         let row = self.find(place, "budget_id", raw.budget_id.as_deref(), rows);
         let written = Written { max: raw.max_budget, spend: raw.spend, reset_at: raw.budget_reset_at.as_deref() };
         let project = Project {
@@ -49,33 +59,43 @@ impl Compiler<'_> {
             budget: self.budget(place, &written, row.as_deref()),
             model_limits: self.model_limits(place, &raw.metadata),
         };
+        if let Some(team) = &raw.team_id {
+            self.find_if(place, "team_id", team, teams);
+        }
         let tags = self.tags_of(place, &raw.metadata);
-        (raw.project_id.clone(), ProjectAndMore { project: Arc::new(project), tags })
+        let project = ProjectAndMore { project: Arc::new(project), team: raw.team_id.clone(), tags };
+        (raw.project_id.clone(), project)
     }
 
     pub(super) fn members(
         &mut self,
         raw: &[RawTeamMembership],
+        users: Option<&HashMap<String, Arc<User>>>,
+        teams: Option<&HashMap<String, Arc<TeamAndMore>>>,
         rows: &Rows,
         defaults: &HashMap<String, Arc<Row>>,
     ) -> Members {
         let mut members = Members::new();
         for (index, raw) in raw.iter().enumerate() {
             let place = format!("team_memberships[{index}]");
+            self.find_if(&place, "user_id", &raw.user_id, users);
+            self.find_if(&place, "team_id", &raw.team_id, teams);
             let row = self.find(&place, "budget_id", raw.budget_id.as_deref(), rows);
             let row = row.as_deref();
             let written = Written { max: raw.max_budget, spend: raw.spend, reset_at: raw.budget_reset_at.as_deref() };
-            let of_row = row.map(|row| row.allowed_models.clone()).unwrap_or_default();
-            let mut budget = self.budget(&place, &written, row);
             let default = defaults.get(&raw.team_id).map(AsRef::as_ref);
+            let mut budget = self.budget(&place, &written, row);
             if budget.max.is_none() {
                 budget = with_default(budget, default);
             }
-            let member = Member {
-                models: if raw.allowed_models.is_empty() { of_row } else { model_list(&raw.allowed_models) },
-                budget,
-                limits: row.map(|row| row.limits).unwrap_or_default(),
+            // What the membership leaves open, the team's default says.
+            let rows = [row, default].into_iter().flatten();
+            let models = match raw.allowed_models.as_slice() {
+                [] => rows.clone().map(|row| &row.allowed_models).find(|models| !models.is_unrestricted()).cloned(),
+                models => Some(model_list(models)),
             };
+            let limits = rows.map(|row| row.limits).reduce(Limits::or).unwrap_or_default();
+            let member = Member { models: models.unwrap_or_default(), budget, limits };
             if members.insert((raw.user_id.clone(), raw.team_id.clone()), Arc::new(member)).is_some() {
                 self.problem(place, "this member is listed twice; keep one");
             }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 /// What requests may carry.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct RawRequest {
     /// Networks that requests may come from, such as `10.0.0.0/8`; anywhere, without the list. What counts is
     /// the peer as Envoy sees it: `xff_num_trusted_hops` there says which proxies are believed.
@@ -15,6 +16,9 @@ pub struct RawRequest {
     /// Largest body, in bytes; more is refused with 413 (LiteLLM's `max_request_size_mb`).
     #[schemars(range(min = 1))]
     pub max_bytes: Option<u64>,
+    /// Let uploads of forms pass that are larger than what the proxy buffers, from callers without lists of models.
+    /// What they carry beyond is not checked. Only with `allow_partial_message` in Envoy.
+    pub unseen_uploads: bool,
     /// What becomes of `fallbacks` and their kin.
     pub fallbacks: RawFallbacks,
     /// Leave `api_base`, credentials, observers and prices to callers (LiteLLM's `allow_client_side_credentials`).

@@ -17,20 +17,20 @@ pub(super) fn search_tools(found: &Match<'_>, body: &Facts<'_>, asked: &Facts<'_
     of_path.into_iter().chain(values(body, Slot::SearchTool)).chain(values(asked, Slot::SearchTool)).collect()
 }
 
-/// The MCP servers of the path, the headers, the body or the query, on routes of MCP (LiteLLM OBJ-1).
+/// The MCP servers of the headers and of tools, and on routes of MCP those of path, body and query (LiteLLM OBJ-1).
 pub(super) fn mcp_servers(
     view: &RequestView<'_>,
     found: &Match<'_>,
     body: &Facts<'_>,
     asked: &Facts<'_>,
 ) -> Vec<String> {
-    if !found.route.id.starts_with("mcp") {
-        return Vec::new();
-    }
     let headers = MCP_HEADERS.iter().flat_map(|name| view.headers.all(name)).map(String::from_utf8_lossy);
-    let path = found.param("subpath").map(std::borrow::Cow::Borrowed);
-    let listed = headers.chain(path).flat_map(|list| split(&list));
-    listed.chain(values(body, Slot::McpServer)).chain(values(asked, Slot::McpServer)).collect()
+    let listed = headers.flat_map(|list| split(&list)).chain(body.mcp_servers.iter().cloned());
+    if !found.route.id.starts_with("mcp") {
+        return listed.collect();
+    }
+    let path = found.param("subpath").into_iter().flat_map(split);
+    listed.chain(path).chain(values(body, Slot::McpServer)).chain(values(asked, Slot::McpServer)).collect()
 }
 
 fn split(list: &str) -> Vec<String> {

@@ -23,6 +23,8 @@ pub struct RequestRules {
     pub require_user: bool,
     /// Largest body, in bytes (LiteLLM PRE-1).
     pub max_bytes: Option<u64>,
+    /// Let uploads pass that are larger than what the proxy buffers, unread beyond that.
+    pub unseen_uploads: bool,
     /// Headers that name the end user, after LiteLLM's own two.
     pub end_user_headers: Vec<HeaderName>,
     /// Members every request for a model must have: `name`, or `outer.inner`.

@@ -3,7 +3,6 @@
 use super::About;
 use crate::core::header::HeaderValue;
 use crate::core::identity::Identity;
-use crate::core::record::Role;
 
 /// A header that tells the upstream who is asking, and for what.
 #[derive(Debug)]
@@ -30,9 +29,9 @@ const fn row(
 #[rustfmt::skip]
 pub const IDENTITY_HEADERS: &[IdentityHeader] = &[
     row("method", "method", "how the caller was authenticated: `virtual_key`, `master_key` or `anonymous`",
-        |identity, _| text(Some(identity.method()))),
+        |identity, _| Some(HeaderValue::word(identity.method()))),
     row("key-hash", "key.hash", "SHA-256 of the key in hexadecimal, or `litellm_proxy_master_key`",
-        |identity, _| text(identity.key_hash().as_deref())),
+        |identity, _| HeaderValue::encode(identity.key_hash()?)),
     row("key-alias", "key.alias", "the key's name for people",
         |identity, _| text(identity.key()?.alias.as_deref())),
     row("user-id", "user.id", "the owner of the key",
@@ -40,7 +39,7 @@ pub const IDENTITY_HEADERS: &[IdentityHeader] = &[
     row("user-email", "user.email", "the owner's e-mail address",
         |identity, _| text(identity.user()?.email.as_deref())),
     row("role", "user.role", "the owner's role, one of LiteLLM's",
-        |identity, _| text(identity.role().map(Role::as_str))),
+        |identity, _| identity.role().map(|role| HeaderValue::word(role.as_str()))),
     row("team-id", "team.id", "the key's team",
         |identity, _| text(Some(&identity.team()?.id))),
     row("team-alias", "team.alias", "the team's name for people",
@@ -56,19 +55,19 @@ pub const IDENTITY_HEADERS: &[IdentityHeader] = &[
     row("agent-id", "agent.id", "the agent that calls with the key",
         |identity, _| text(Some(&identity.key()?.agent.as_ref()?.id))),
     row("model", "request.models", "the model the request was judged by; a list with commas where it names several",
-        |_, about| HeaderValue::list(&about?.ask.models().map(str::to_owned).collect::<Vec<_>>())),
+        |_, about| HeaderValue::list(about?.ask.models())),
     row("upstream-model", "request.upstream_model", "what aliases of team, key and router make of the model, where that is another",
         |_, about| text(about?.upstream_model)),
     row("model-region", "end_user.region", "where the models that serve the end user must run",
         |_, about| text(about?.named.end_user.as_ref()?.region.as_deref())),
     row("end-user-id", "end_user.id", "for whom the caller asks. The caller's word: for accounts, never for access",
-        |_, about| text(about?.named.end_user_id.as_deref())),
+        |_, about| text(about?.named.end_user_of(about?.ask))),
     row("tags", "request.tags", "labels of the request, from every place; a list with commas",
-        |_, about| HeaderValue::list(&about?.ask.tags)),
+        |_, about| HeaderValue::list(about?.named.labels.iter().map(String::as_str))),
     row("guardrails", "guardrails.names", "guardrails the key and its team ask for; a list with commas",
-        |identity, _| HeaderValue::list(&identity.guardrails().names)),
+        |identity, _| HeaderValue::list(identity.guardrails().names.iter().map(String::as_str))),
 ];
 
 fn text(text: Option<&str>) -> Option<HeaderValue> {
-    text.and_then(HeaderValue::encode)
+    HeaderValue::encode(text?)
 }

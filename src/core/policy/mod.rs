@@ -32,11 +32,13 @@ use crate::core::deny::DenyReason;
 use crate::core::identity::Identity;
 use crate::core::models::{Chain, ModelMap};
 use crate::core::mutate::About;
+use crate::core::path::is_below;
 use crate::core::record::permissions::{ObjectGrants, RequestGrants};
-use crate::core::record::{Named, Role};
+use crate::core::record::{Named, Role, User};
 use crate::core::request::HeaderView;
+use crate::core::route::catalogue::{Class, ModelRule};
 use crate::core::route::groups::GroupSet;
-use crate::core::route::{Match, Method};
+use crate::core::route::{Match, Method, PASS_THROUGH_PREFIXES};
 use rules::RouteRules;
 
 pub use budget::retry_at;
@@ -79,6 +81,32 @@ impl<'a> Facts<'a> {
         self.identity.role().or(fallback.then_some(Role::InternalUser))
     }
 
+    /// Whether the request is for a model or a provider, and no administration.
+    fn is_inference(&self) -> bool {
+        let class = self.found.map(|found| found.route.class);
+        self.groups().is_llm() || matches!(class, Some(Class::PassThrough | Class::Custom))
+    }
+
+    /// Whether the upstream is LiteLLM's router, which follows aliases and serves what is named. A provider's own
+    /// path and a configured endpoint go on as they are.
+    fn is_routed(&self) -> bool {
+        let own = |prefix: &&str| is_below(self.path, prefix);
+        self.found.is_some_and(|found| found.route.class == Class::LlmApi) && !PASS_THROUGH_PREFIXES.iter().any(own)
+    }
+
+    /// Whether the upstream would choose a model where the request names none.
+    fn may_choose_model(&self) -> bool {
+        let rule = self.found.map_or(ModelRule::Never, |found| found.route.model);
+        rule != ModelRule::Named && rule.applies(self.method)
+    }
+
+    /// The owner of a key outside a team, whose own list and budget then hold. An administrator has none. A team
+    /// that is a mere label lifts nothing (SEC-6).
+    fn personal_owner(&self) -> Option<&'a User> {
+        let personal = self.identity.team().is_none_or(|team| team.is_label) && !self.is_proxy_admin();
+        self.identity.user().filter(|_| personal)
+    }
+
     /// What the key and its team say about requests.
     fn request_grants(&self) -> impl Iterator<Item = &'a RequestGrants> {
         let key = self.identity.key().map(|key| &key.requests);
@@ -110,18 +138,17 @@ pub struct Asked<'a> {
 impl<'a> Asked<'a> {
     /// Adds what the request names, or why that cannot be told, and the records it names.
     #[must_use]
-    pub fn new(facts: Facts<'a>, ask: &'a Result<Ask, DenyReason>, named: &'a Named, models: &'a ModelMap) -> Self {
-        let ask = ask.as_ref().map_err(|reason| *reason);
-        let reachable = ask.into_iter().flat_map(Ask::reachable);
-        let chains = reachable.map(|model| models.chain(model, facts.identity.key())).collect();
+    pub fn new(facts: Facts<'a>, ask: Result<&'a Ask, DenyReason>, named: &'a Named, models: &'a ModelMap) -> Self {
+        let chains = ask.map(|ask| chains(&facts, ask, models)).unwrap_or_default();
         Self { facts, ask, chains, named, models }
     }
 
     /// The model that is served in place of the one the request names, where that is one.
     #[must_use]
     pub fn upstream_model(&self) -> Option<&'a str> {
-        match self.chains.as_slice() {
-            [chain] => Some(chain.served()).filter(|served| chain.names().next() != Some(served)),
+        let mut models = self.ask.into_iter().flat_map(Ask::models);
+        match (models.next(), models.next(), self.chains.first()) {
+            (Some(model), None, Some(chain)) => Some(chain.served()).filter(|served| *served != model),
             _ => None,
         }
     }
@@ -137,6 +164,16 @@ impl<'a> Asked<'a> {
         let of_end_user = self.named.end_user.as_deref().map(|end_user| &end_user.objects);
         self.identity.object_grants().chain(of_end_user)
     }
+}
+
+/// The names of every model the request can reach. Team and key rename what the request is for; the router, which
+/// gets the fallbacks as they are, follows its own aliases only. What is no router follows none.
+fn chains<'a>(facts: &Facts<'a>, ask: &'a Ask, models: &'a ModelMap) -> Vec<Chain<'a>> {
+    if !facts.is_routed() {
+        return ask.reachable().map(Chain::of).collect();
+    }
+    let also = ask.also.iter().map(|model| models.chain(model, None));
+    ask.models().map(|model| models.chain(model, facts.identity.key())).chain(also).collect()
 }
 
 impl<'a> Deref for Asked<'a> {

@@ -41,7 +41,7 @@ pub(super) fn granted_by_key(asked: &Asked<'_>) -> Result<(), DenyReason> {
     let Some(key) = asked.identity.key() else {
         return Ok(());
     };
-    if key.models.defers_to_team() && key.team.is_some() {
+    if key.models.defers_to_team() && key.team.as_ref().is_some_and(|team| !team.is_label) {
         return Ok(());
     }
     let level = Level { list: &key.models, groups: [key.group_models.as_ref(), None], team_aliases: true };
@@ -118,7 +118,10 @@ fn granted(asked: &Asked<'_>, level: Option<Level<'_>>, reason: DenyReason) -> R
 
 /// The lists of the levels that have one, for whoever filters a list of models.
 pub(super) fn lists_told(asked: &Asked<'_>) -> Vec<Names> {
-    let key = asked.identity.key().filter(|key| !(key.models.defers_to_team() && key.team.is_some()));
+    let key = asked
+        .identity
+        .key()
+        .filter(|key| !(key.models.defers_to_team() && key.team.as_ref().is_some_and(|team| !team.is_label)));
     let of_key = key.map(|key| (&key.models, [key.group_models.as_ref(), None]));
     let group_models = asked.identity.key().and_then(|key| key.group_models.as_ref());
     let of_team = asked.identity.team().map(|team| (&team.models, [team.group_models.as_ref(), group_models]));
@@ -133,8 +136,7 @@ pub(super) fn lists_told(asked: &Asked<'_>) -> Vec<Names> {
 }
 
 fn personal_list<'a>(asked: &Asked<'a>) -> Option<&'a ModelList> {
-    let personal = asked.identity.team().is_none() && !asked.is_proxy_admin();
-    asked.identity.user().filter(|_| personal).map(|user| &user.models)
+    asked.personal_owner().map(|user| &user.models)
 }
 
 fn is_restricted(asked: &Asked<'_>) -> bool {

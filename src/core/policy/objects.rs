@@ -14,10 +14,12 @@ pub(super) fn vector_stores(asked: &Asked<'_>) -> Result<(), DenyReason> {
     granted(asked, &ask.vector_stores, |grants| &grants.vector_stores, DenyReason::VectorStoreDenied)
 }
 
-/// LiteLLM OBJ-3.
+/// LiteLLM OBJ-3. LiteLLM calls an agent by a model `a2a/…` as well.
 pub(super) fn agents(asked: &Asked<'_>) -> Result<(), DenyReason> {
-    let named = &asked.ask?.agents;
-    granted(asked, named, |grants| &grants.agents, DenyReason::AgentDenied)
+    let ask = asked.ask?;
+    let as_model = ask.reachable().filter_map(|model| model.strip_prefix("a2a/")).map(str::to_owned);
+    let named: Vec<_> = ask.agents.iter().cloned().chain(as_model).collect();
+    granted(asked, &named, |grants| &grants.agents, DenyReason::AgentDenied)
 }
 
 /// LiteLLM OBJ-4.

@@ -167,6 +167,8 @@ pub struct Team {
     pub alias: Option<String>,
     /// Refused when true.
     pub blocked: bool,
+    /// Nothing is known of the team but its id: a label, which grants nothing and lifts no rule about owners.
+    pub is_label: bool,
     /// Models the team's keys may name.
     pub models: ModelList,
     /// What the team's keys may name in requests.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::permissions::ObjectGrants;
+use crate::core::ask::Ask;
 use crate::core::budget::{Budget, ModelBudgets};
 use crate::core::limits::Limits;
 
@@ -33,13 +34,22 @@ pub struct Tag {
 /// The records a request names, as far as there are any.
 #[derive(Debug, Clone, Default)]
 pub struct Named {
-    /// For whom the request counts: the end user it names, unless the deployment wants it known and nobody
-    /// knows it (LiteLLM EU-1).
-    pub end_user_id: Option<String>,
+    /// The deployment wants end users known and nobody knows this one, so the request counts for none (LiteLLM EU-1).
+    pub end_user_dropped: bool,
     /// What all requests together have spent and may spend, where that is limited (LiteLLM COMMON-16).
     pub proxy: Option<Budget>,
     /// The end user, or what holds for every unknown one.
     pub end_user: Option<Arc<EndUser>>,
-    /// The tags of the request and of its key.
+    /// Labels of the request and of its key, from every source (SEC-10).
+    pub labels: Vec<String>,
+    /// Those of them that have a record.
     pub tags: Vec<Arc<Tag>>,
+}
+
+impl Named {
+    /// For whom a request counts.
+    #[must_use]
+    pub fn end_user_of<'a>(&self, ask: &'a Ask) -> Option<&'a str> {
+        ask.end_user.as_deref().filter(|_| !self.end_user_dropped)
+    }
 }
