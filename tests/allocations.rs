@@ -1,5 +1,7 @@
 //! How much memory a decision asks for. A binary of its own: it counts in the global allocator.
 
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking; clippy excepts functions marked #[test] only")]
+
 #[path = "support/decision.rs"]
 mod support;
 
