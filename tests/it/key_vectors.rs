@@ -163,23 +163,37 @@ fn tables() -> Vec<(&'static str, Table)> {
     TABLES.into_iter().map(|name| (name, table(name))).collect()
 }
 
+/// What a row's files make.
+struct Gate {
+    texts: (String, String),
+    /// None when they are refused.
+    running: Option<(Files, Running)>,
+}
+
+impl Gate {
+    async fn of(texts: (String, String)) -> Self {
+        let files = Files::new(&texts.0, &texts.1);
+        let loads = load(&files.config(), &environment).result.is_ok();
+        let running = if loads { Some(Running::start(&files.config()).await) } else { None };
+        Self { texts, running: running.map(|running| (files, running)) }
+    }
+}
+
 async fn replay(name: &str, least: usize) {
     let (_, table) = tables().into_iter().find(|(known, _)| *known == name).unwrap();
     assert!(table.vectors.len() > least);
     let mut differences = Vec::new();
-    let mut last: Option<((String, String), Option<(Files, Running)>)> = None;
+    // Rows that follow each other often have the same files.
+    let mut gate: Option<Gate> = None;
     for row in &table.vectors {
         let texts = row.files.texts();
-        if last.as_ref().is_none_or(|(known, _)| *known != texts) {
-            let files = Files::new(&texts.0, &texts.1);
-            let loads = load(&files.config(), &environment).result.is_ok();
-            let running = if loads { Some(Running::start(&files.config()).await) } else { None };
-            last = Some((texts, running.map(|running| (files, running))));
-        }
-        let running = last.as_ref().and_then(|(_, running)| running.as_ref());
+        let gate = match gate.take().filter(|gate| gate.texts == texts) {
+            Some(known) => gate.insert(known),
+            None => gate.insert(Gate::of(texts).await),
+        };
         assert!(!row.questions.is_empty(), "{} expects nothing", row.id);
         for question in &row.questions {
-            match running {
+            match &gate.running {
                 Some((_, running)) => differences.extend(question.differences(&row.id, running).await),
                 None if question.expect == "refused" => {}
                 None => differences.push(format!("{}: refused and not {}", row.id, question.expect)),
