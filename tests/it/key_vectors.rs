@@ -146,6 +146,11 @@ impl Question {
         if outcome.summary() != self.expect {
             differences.push(format!("{id}: {} and not {}", outcome.summary(), self.expect));
         }
+        // A refusal quotes nothing: no key, no hash, no model (SEC-17).
+        let secrets = [ALICE, BOB, MASTER_KEY].map(str::to_owned).into_iter().chain([hash(ALICE), hash(BOB)]);
+        let quoted =
+            secrets.chain(["gpt-4o", "secret-model"].map(str::to_owned)).find(|word| outcome.body.contains(word));
+        differences.extend(quoted.map(|word| format!("{id}: the body quotes {word}")));
         for (name, expected) in &self.shows {
             let header = || outcome.set.get(name).map_or(Value::Null, |value| json!(value));
             let member = |pointer| metadata.pointer(pointer).cloned().unwrap_or_default();
