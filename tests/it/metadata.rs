@@ -17,8 +17,9 @@ pub fn text(metadata: &Struct, name: &str) -> Option<String> {
     }
 }
 
+/// A struct as JSON.
 #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else there may be is wrong")]
-fn to_json(metadata: &Struct) -> Value {
+pub fn to_json(metadata: &Struct) -> Value {
     let value = |kind: &Option<Kind>| match kind.as_ref().unwrap() {
         Kind::StringValue(text) => json!(text),
         Kind::StructValue(inner) => to_json(inner),
