@@ -12,11 +12,11 @@ use crate::core::deny::DenyReason;
 use crate::core::extract::{Extractor, Input};
 use crate::core::identity::Identity;
 use crate::core::models::ModelMap;
-use crate::core::mutate::{About, HeaderPolicy, Mutations};
+use crate::core::mutate::{HeaderPolicy, Mutations};
 use crate::core::path::Target;
 use crate::core::peer::PeerRule;
 use crate::core::policy::rules::RouteRules;
-use crate::core::policy::{self, Asked, CHECKS, Facts};
+use crate::core::policy::{self, Asked, CHECKS, Facts, Grant};
 use crate::core::record::Named;
 use crate::core::request::{Fidelity, RequestView};
 use crate::core::route::catalogue::ModelRule;
@@ -66,14 +66,12 @@ pub struct Evidence {
     pub methods: MethodSet,
     /// Who asked.
     pub identity: Option<Identity>,
-    /// The model the request was judged by.
-    pub model: Option<String>,
-    /// For whom the caller asks.
-    pub end_user: Option<String>,
-    /// Tags of the request.
-    pub tags: Vec<String>,
+    /// What the request names, once it was read.
+    pub ask: Option<Ask>,
     /// The records the request names.
     pub named: Named,
+    /// What was granted, when the request is allowed.
+    pub grant: Option<Grant>,
     /// In how many seconds a refused request may be tried again, where that is known.
     pub retry_after: Option<u64>,
     /// Whether it rests on records that the store could not be asked about again.
@@ -102,6 +100,7 @@ async fn journey(
         // It may stand for a byte that the upstream gets and we do not see (S-011).
         return Err(DenyReason::PathMalformed.into());
     }
+    ask::check_size(view, &snapshot.request)?;
     let target = Target::parse(view.target, snapshot.routes.root_path()).map_err(|_| DenyReason::PathMalformed)?;
     let mut input = Input { headers: &view.headers, path: &target.path, query: target.query, pass_through: None };
     let method = Method::parse(view.method).ok_or(DenyReason::MethodNotAllowed);
@@ -130,30 +129,23 @@ async fn journey(
     let facts = facts(snapshot, identity, &input, method, found.as_ref(), now);
     policy::judge_caller(&facts)?;
 
-    let ask = read(snapshot, view, &facts, &target);
-    if let Ok(ask) = &ask {
-        evidence.model.clone_from(&ask.model);
-        evidence.end_user.clone_from(&ask.end_user);
-        evidence.tags.clone_from(&ask.tags);
-        evidence.named = snapshot.authenticator.named(ask, identity).await?;
+    let ask = read(snapshot, view, &facts, &target).map(|ask| &*evidence.ask.insert(ask));
+    if let Ok(ask) = ask {
+        evidence.named = snapshot.authenticator.named(ask, identity, &snapshot.request).await?;
         evidence.stale |= evidence.named.stale;
     }
-    let asked = Asked::new(facts, &ask, &evidence.named, &snapshot.models);
+    let asked = Asked::new(facts, ask, &evidence.named, &snapshot.models);
     if let Err(reason) = policy::judge_request(&asked) {
         evidence.retry_after = policy::retry_at(&asked, reason).map(|at| seconds_until(at, now));
         return Err(reason.into());
     }
-    let about = about(&ask, &evidence.named);
-    Ok(allow(snapshot.headers.mutations(identity, about, &credential.places, &input)?))
+    let mutations = snapshot.headers.mutations(identity, asked.about(), &credential.places, &input)?;
+    evidence.grant = Some(asked.grant());
+    Ok(allow(mutations))
 }
 
 fn allow(mutations: Mutations) -> Decision {
     Decision::Allow(Box::new(mutations))
-}
-
-fn about<'a>(ask: &'a Result<Ask, DenyReason>, named: &'a Named) -> Option<About<'a>> {
-    let region = named.end_user.as_ref().and_then(|end_user| end_user.region.as_deref());
-    ask.as_ref().ok().map(|ask| About { ask, region })
 }
 
 /// Whole seconds, rounded up: who waits for them comes in time.
@@ -205,6 +197,7 @@ pub async fn explain(
     if view.peer.is_some() {
         snapshot.peers.admit(view.peer)?;
     }
+    ask::check_size(view, &snapshot.request)?;
     let target = Target::parse(view.target, snapshot.routes.root_path()).map_err(|_| DenyReason::PathMalformed)?;
     let input = Input { headers: &view.headers, path: &target.path, query: target.query, pass_through: None };
     let method = Method::parse(view.method).ok_or(DenyReason::MethodNotAllowed)?;
@@ -215,15 +208,19 @@ pub async fn explain(
     if let Some(found) = found.as_ref().filter(|found| found.is_open(method)) {
         return Ok(Explanation::of_open(found.route.id, open(snapshot, &input, method, Some(found), now)));
     }
+    check_upgrade(view, method, found.as_ref())?;
+    if matches!(identity, Identity::Anonymous) {
+        return Err(DenyReason::CredentialMissing.into());
+    }
     let facts = facts(snapshot, identity, &input, method, found.as_ref(), now);
     let ask = read(snapshot, view, &facts, &target);
     let named = match &ask {
-        Ok(ask) => snapshot.authenticator.named(ask, identity).await?,
+        Ok(ask) => snapshot.authenticator.named(ask, identity, &snapshot.request).await?,
         Err(_) => Named::default(),
     };
-    let asked = Asked::new(facts, &ask, &named, &snapshot.models);
+    let asked = Asked::new(facts, ask.as_ref().map_err(|reason| *reason), &named, &snapshot.models);
     let checks = CHECKS.iter().map(|check| (check.name, check.run(&asked))).collect();
-    let mutations = snapshot.headers.mutations(identity, about(&ask, &named), &[], &input);
+    let mutations = snapshot.headers.mutations(identity, asked.about(), &[], &input);
     let route = found.as_ref().map_or("unknown", |found| found.route.id);
     Ok(Explanation { route, ask, named, checks, mutations })
 }

@@ -83,7 +83,7 @@ pub fn log_decision(verdict: &Verdict, request_id: &str, version: &str, took: Du
     let key_hash = identity.and_then(crate::core::identity::Identity::key_hash_prefix);
     let user = safe(identity.and_then(|identity| identity.user_id()));
     let team = safe(identity.and_then(|identity| identity.team()).map(|team| team.id.as_str()));
-    let model = safe(evidence.model.as_deref());
+    let model = safe(evidence.ask.as_ref().and_then(|ask| ask.model.as_deref()));
     let status = match verdict.decision {
         Decision::Allow(_) => None,
         Decision::Deny(reason) => Some(reason.refusal().status),

@@ -7,6 +7,7 @@ mod virtual_key;
 pub use master_key::MasterKey;
 
 use crate::core::ask::Ask;
+use crate::core::ask::rules::RequestRules;
 use crate::core::credential::Credential;
 use crate::core::decision::Outage;
 use crate::core::deny::DenyReason;
@@ -88,7 +89,7 @@ impl Authenticator {
     ///
     /// # Errors
     /// An outage when that could not be found out; a refusal when a record cannot be believed.
-    pub async fn named(&self, ask: &Ask, identity: &Identity) -> Result<Named, Failure> {
-        named::look_up(ask, identity, &self.store).await
+    pub async fn named(&self, ask: &Ask, identity: &Identity, rules: &RequestRules) -> Result<Named, Failure> {
+        named::look_up(ask, identity, rules, &self.store).await
     }
 }

@@ -119,7 +119,7 @@ fn show(explanation: &Explanation) -> String {
         (None, Ok(mutations)) => {
             lines.push("\nallowed".to_owned());
             lines.extend(mutations.set().map(|(name, value)| format!("  set     {name}: {}", value.shown())));
-            let removed: Vec<_> = mutations.remove().iter().map(ToString::to_string).collect();
+            let removed: Vec<_> = mutations.remove().map(ToString::to_string).collect();
             lines.push(format!("  remove  {}", removed.join(", ")));
         }
     }

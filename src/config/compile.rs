@@ -66,7 +66,7 @@ pub(super) fn configuration(
     let names = GroupNames::new(raw.routes.groups.keys().cloned().collect());
     let routes = routes::compile(&raw.routes, &raw.litellm_compat, &mut section);
     let peers = request::peers(&raw.request, &mut section);
-    let request = request::compile(&raw.request, &mut section);
+    let request = request::compile(&raw.request, &raw.end_users, raw.proxy_budget, &mut section);
     let models = models::compile(&raw.models, &raw.model_group_alias, &mut section);
     let authenticator = authenticator(&raw, &names, &mut section);
     let version = section.reader.version();
@@ -97,14 +97,17 @@ fn authenticator(raw: &RawConfig, names: &GroupNames, section: &mut Section<'_, 
     if default_budget.is_some() && keys.is_none() && raw.store.is_none() {
         section.problem("end_users.default_budget_id", "there is nothing to list it; set `keys.file` or `store`");
     }
+    if raw.proxy_budget.is_some() && keys.is_none() && raw.store.is_none() {
+        section.problem("proxy_budget", "there is nothing to say what was spent; set `keys.file` or `store`");
+    }
     // Both are compiled before either failure ends this, so that both are reported.
     let master = master_key.map(|written| compile_master_key(written, section));
     let known = master.as_ref().and_then(Option::as_ref);
     let store = match (keys, &raw.store) {
-        (Some(keys), _) => key_file(keys, default_budget, known, names, section).map(Store::File),
-        (None, Some(raw)) => store::compile(raw, default_budget, names, section)
+        (Some(keys), _) => key_file(keys, raw, known, names, section).map(|file| Store::File(Box::new(file))),
+        (None, Some(store)) => store::compile(store, default_budget, names, section)
             .map(|spec| Store::Database(Arc::new(DatabaseStore::new(spec)))),
-        (None, None) => Some(Store::File(FileStore::default())),
+        (None, None) => Some(Store::File(Box::default())),
     };
     let master_key = match master {
         Some(compiled) => Some(compiled?),
@@ -120,13 +123,17 @@ fn compile_master_key(written: &str, section: &mut Section<'_, '_>) -> Option<Ma
 
 fn key_file(
     keys: &RawKeys,
-    default_end_user_budget: Option<&str>,
+    config: &RawConfig,
     master_key: Option<&MasterKey>,
     names: &GroupNames,
     section: &mut Section<'_, '_>,
 ) -> Option<FileStore> {
     let file = section.file.parent().unwrap_or(Path::new("")).join(&keys.file);
     let raw: RawKeyFile = section.reader.parse(&file, section.problems)?;
+    let default_end_user_budget = config.end_users.default_budget_id.as_deref();
+    if config.proxy_budget.is_some() && raw.proxy_spend.is_none() {
+        section.problem("proxy_budget", "what was spent is not known; say it as `proxy_spend` in the key file");
+    }
     if default_end_user_budget.is_some_and(|id| !raw.budgets.iter().any(|row| row.budget_id == id)) {
         section
             .problem("end_users.default_budget_id", "it is not listed under `budgets` of the key file; list it there");
@@ -136,7 +143,7 @@ fn key_file(
 }
 
 fn extractor(raw: &RawCredentials, section: &mut Section<'_, '_>) -> Option<Extractor> {
-    let custom_header = match raw.header.as_ref().map(|name| HeaderName::new(name.clone())) {
+    let custom_header = match raw.header.as_ref().map(|name| HeaderName::new(name)) {
         None => None,
         Some(Some(name)) => Some(name),
         Some(None) => {
@@ -180,7 +187,7 @@ fn upstream_credential(
     section: &mut Section<'_, '_>,
 ) -> Option<(HeaderName, HeaderValue)> {
     let secret = section.secret("headers.upstream_credential.secret", &raw.secret)?;
-    let name = HeaderName::new(raw.header.clone());
+    let name = HeaderName::new(&raw.header);
     if name.is_none() {
         section.problem(
             "headers.upstream_credential.header",

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use keys::{RawKey, RawKeyFile, RawMembership, RawOrganization, RawTeam, RawUser};
+pub use keys::{RawKey, RawKeyFile, RawMembership, RawOrganization, RawTeam, RawTeamRole, RawUser};
 pub use models::{RawEndUsers, RawModel};
 pub use records::{
     RawAccessGroup, RawAgent, RawBudget, RawEndUser, RawModelBudget, RawProject, RawTag, RawTeamMembership, RawWindow,
@@ -56,6 +56,9 @@ pub struct RawConfig {
     /// Names that the upstream replaces by others, as its router's `model_group_alias`.
     #[serde(default)]
     pub model_group_alias: BTreeMap<String, String>,
+    /// What all requests together may spend, in US dollars (LiteLLM's `max_budget`). Without it there is no limit;
+    /// `0` refuses at once. The key file says what was spent, as `proxy_spend`.
+    pub proxy_budget: Option<f64>,
     /// The customers that requests name.
     #[serde(default)]
     pub end_users: RawEndUsers,

@@ -189,7 +189,7 @@ fn key_header(raw: &RawPassThrough) -> Result<Option<HeaderName>, String> {
     let Some(name) = raw.headers.as_ref().and_then(|headers| headers.litellm_user_api_key.as_ref()) else {
         return Ok(None);
     };
-    let header = HeaderName::new(name.clone());
+    let header = HeaderName::new(name);
     header.map(Some).ok_or_else(|| "`headers.litellm_user_api_key` is no name of a request header".to_owned())
 }
 

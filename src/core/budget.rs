@@ -7,6 +7,8 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
+use super::models::ModelMap;
+
 /// US dollars: finite and not negative. LiteLLM reads NaN and infinity as "no limit" (B07b, SEC-32).
 #[derive(Debug, Clone, Copy, Default, PartialEq, PartialOrd)]
 pub struct Amount(f64);
@@ -69,11 +71,17 @@ impl Budget {
 pub struct ModelBudgets(HashMap<Box<str>, Budget>);
 
 impl ModelBudgets {
-    /// The budget of a model: by its name, else by what follows the last `/` (MB4).
+    /// The budget of a model: by its name, else by what follows the last `/` (MB4), else by its provider and name.
     #[must_use]
-    pub fn of(&self, model: &str) -> Option<&Budget> {
+    pub fn of(&self, model: &str, models: &ModelMap) -> Option<&Budget> {
         let short = || self.0.get(model.rsplit_once('/')?.1);
-        self.0.get(model).or_else(short)
+        let qualified = || self.0.get(models.qualified(model)?.as_str());
+        self.0.get(model).or_else(short).or_else(qualified)
+    }
+
+    /// Every budget.
+    pub fn all(&self) -> impl Iterator<Item = &Budget> {
+        self.0.values()
     }
 
     /// Whether there is none.
@@ -92,6 +100,7 @@ impl FromIterator<(Box<str>, Budget)> for ModelBudgets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::models::Model;
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
@@ -133,14 +142,17 @@ mod tests {
 
     #[test]
     fn a_model_is_found_by_its_short_name_mb4() {
-        let budgets: ModelBudgets =
-            [("gpt-4o".into(), budget(Some(1.0), 0.0)), ("azure/gpt-4o".into(), budget(Some(2.0), 0.0))]
-                .into_iter()
-                .collect();
-        let max = |model| budgets.of(model).and_then(|budget| budget.max).map(Amount::dollars);
+        let budgets: ModelBudgets = [("gpt-4o", 1.0), ("azure/gpt-4o", 2.0), ("openai/o3", 3.0)]
+            .map(|(name, max)| (name.into(), budget(Some(max), 0.0)))
+            .into_iter()
+            .collect();
+        let openai = Model { provider: Some("openai".into()), ..Model::default() };
+        let map = ModelMap::new([("o3".into(), openai)], HashMap::new());
+        let max = |model| budgets.of(model, &map).and_then(|budget| budget.max).map(Amount::dollars);
         assert_eq!(max("gpt-4o"), Some(1.0));
         assert_eq!(max("openai/gpt-4o"), Some(1.0));
         assert_eq!(max("azure/gpt-4o"), Some(2.0));
+        assert_eq!(max("o3"), Some(3.0));
         assert_eq!(max("gpt-4o-mini"), None);
     }
 }

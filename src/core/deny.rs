@@ -84,6 +84,10 @@ pub enum DenyReason {
     ModelAmbiguous,
     /// The model is an alias that leads back to itself.
     ModelAliasLoop,
+    /// The end user is no text of at most 256 bytes, or named twice in one place.
+    EndUserMalformed,
+    /// A tag is no text of at most 256 bytes, or there are more than 64.
+    TagsMalformed,
     /// The key's `models` do not cover the model.
     KeyModelDenied,
     /// The team's `models` do not cover the model.
@@ -106,6 +110,12 @@ pub enum DenyReason {
     ToolDenied,
     /// The `vector_stores` of the key or its team do not hold a store.
     VectorStoreDenied,
+    /// Somebody who has a say has a list of agents, and the agent is not on it.
+    AgentDenied,
+    /// The same of a search tool.
+    SearchToolDenied,
+    /// The MCP server was granted to neither the key nor its team, or somebody's list does not hold it.
+    McpServerDenied,
     /// The team lets nobody change its guardrails.
     GuardrailsDenied,
     /// The team does not let its member use the model.
@@ -132,6 +142,8 @@ pub enum DenyReason {
     EndUserModelBudgetExceeded,
     /// The budget of a tag is spent.
     TagBudgetExceeded,
+    /// The budget of the whole proxy is spent.
+    ProxyBudgetExceeded,
 }
 
 /// How a reason goes out.
@@ -149,7 +161,7 @@ pub struct Refusal {
 
 impl DenyReason {
     /// Every reason, for the guards that want all of them covered.
-    pub const ALL: [Self; 63] = [
+    pub const ALL: [Self; 69] = [
         Self::PathMalformed,
         Self::MethodNotAllowed,
         Self::UpgradeNotAllowed,
@@ -189,6 +201,8 @@ impl DenyReason {
         Self::ModelMalformed,
         Self::ModelAmbiguous,
         Self::ModelAliasLoop,
+        Self::EndUserMalformed,
+        Self::TagsMalformed,
         Self::KeyModelDenied,
         Self::TeamModelDenied,
         Self::UserModelDenied,
@@ -200,6 +214,9 @@ impl DenyReason {
         Self::ParameterMissing,
         Self::ToolDenied,
         Self::VectorStoreDenied,
+        Self::AgentDenied,
+        Self::SearchToolDenied,
+        Self::McpServerDenied,
         Self::GuardrailsDenied,
         Self::MemberModelDenied,
         Self::ProjectModelDenied,
@@ -213,6 +230,7 @@ impl DenyReason {
         Self::EndUserBudgetExceeded,
         Self::EndUserModelBudgetExceeded,
         Self::TagBudgetExceeded,
+        Self::ProxyBudgetExceeded,
     ];
 
     /// The row of this reason. 401 is "who are you", 403 "you may not", 429 "not any more",
@@ -261,6 +279,8 @@ impl DenyReason {
             Self::ModelMalformed => ("model_malformed", 400, "invalid_request_error", "the model name is not a valid text"),
             Self::ModelAmbiguous => ("model_ambiguous", 400, "invalid_request_error", "the request names different models in different places"),
             Self::ModelAliasLoop => ("model_alias_loop", 400, "invalid_request_error", "the model is an alias without an end"),
+            Self::EndUserMalformed => ("end_user_malformed", 400, "bad_request_error", "the end user is not one text of at most 256 bytes"),
+            Self::TagsMalformed => ("tags_malformed", 400, "bad_request_error", "the tags are not at most 64 texts of at most 256 bytes each"),
             Self::KeyModelDenied => ("key_model_denied", 403, "key_model_access_denied", "the API key may not use this model"),
             Self::TeamModelDenied => ("team_model_denied", 403, "team_model_access_denied", "the team of the API key may not use this model"),
             Self::UserModelDenied => ("user_model_denied", 403, "user_model_access_denied", "the owner of the API key may not use this model"),
@@ -272,6 +292,9 @@ impl DenyReason {
             Self::ParameterMissing => ("parameter_missing", 400, "bad_request_error", "the request lacks a parameter that is required of this API key"),
             Self::ToolDenied => ("tool_denied", 403, "tool_access_denied", "the API key may not use a tool of this request"),
             Self::VectorStoreDenied => ("vector_store_denied", 403, "key_vector_store_access_denied", "the API key may not use a vector store of this request"),
+            Self::AgentDenied => ("agent_denied", 403, "auth_error", "the API key may not use this agent"),
+            Self::SearchToolDenied => ("search_tool_denied", 403, "key_model_access_denied", "the API key may not use this search tool"),
+            Self::McpServerDenied => ("mcp_server_denied", 403, "auth_error", "the API key may not use this MCP server"),
             Self::GuardrailsDenied => ("guardrails_denied", 403, "auth_error", "the team of the API key does not let requests change guardrails"),
             Self::MemberModelDenied => ("member_model_denied", 403, "team_model_access_denied", "the team does not let the owner of the API key use this model"),
             Self::ProjectModelDenied => ("project_model_denied", 403, "project_model_access_denied", "the project of the API key may not use this model"),
@@ -285,6 +308,7 @@ impl DenyReason {
             Self::EndUserBudgetExceeded => ("end_user_budget_exceeded", 429, "budget_exceeded", "the budget of the end user is spent"),
             Self::EndUserModelBudgetExceeded => ("end_user_model_budget_exceeded", 429, "budget_exceeded", "the budget of the end user for this model is spent"),
             Self::TagBudgetExceeded => ("tag_budget_exceeded", 429, "budget_exceeded", "the budget of a tag of the request is spent"),
+            Self::ProxyBudgetExceeded => ("proxy_budget_exceeded", 429, "budget_exceeded", "the budget of this deployment is spent"),
         };
         Refusal { label, status, kind, message }
     }
@@ -293,6 +317,9 @@ impl DenyReason {
     #[must_use]
     pub fn param(self) -> Option<&'static str> {
         let kind = self.refusal().kind;
+        if self == Self::SearchToolDenied {
+            return Some("search_tool_name");
+        }
         let model = kind.ends_with("_model_access_denied")
             || matches!(self, Self::ModelMissing | Self::ModelMalformed | Self::ModelAmbiguous | Self::ModelAliasLoop);
         let organization = self == Self::OrganizationNotAllowed;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::core::record::permissions::{Guardrails, ObjectGrants};
 use crate::core::record::{KeyRecord, Member, Organization, Project, Role, Team, User};
 
 /// The caller. There is no empty or default identity (S-179): each variant is somebody, or the
@@ -97,6 +98,40 @@ impl Identity {
     #[must_use]
     pub fn member(&self) -> Option<&Member> {
         self.key().and_then(|key| key.member.as_deref())
+    }
+
+    /// Guardrails that the key and its team ask for.
+    #[must_use]
+    pub fn guardrails(&self) -> Guardrails {
+        let of_key = self.key().map(|key| &key.requests.guardrails);
+        let of_team = self.team().map(|team| &team.requests.guardrails);
+        let mut all = Guardrails::default();
+        for one in [of_key, of_team].into_iter().flatten() {
+            all.names.extend(one.names.iter().filter(|name| !all.names.contains(name)).cloned().collect::<Vec<_>>());
+            all.policies
+                .extend(one.policies.iter().filter(|name| !all.policies.contains(name)).cloned().collect::<Vec<_>>());
+            all.disable_global |= one.disable_global;
+        }
+        all
+    }
+
+    /// Whether anybody the request counts for has limits of single models.
+    #[must_use]
+    pub fn has_model_limits(&self) -> bool {
+        let of_key = self.key().map(|key| &key.model_limits);
+        let of_team = self.team().map(|team| &team.model_limits);
+        let of_project = self.project().map(|project| &project.model_limits);
+        let of_organization = self.organization().map(|organization| &organization.model_limits);
+        [of_key, of_team, of_project, of_organization].into_iter().flatten().any(|limits| !limits.is_empty())
+    }
+
+    /// What key, team, organisation and agent leave to requests.
+    pub fn object_grants(&self) -> impl Iterator<Item = &ObjectGrants> {
+        let of_key = self.key().map(|key| &key.requests.objects);
+        let of_team = self.team().map(|team| &team.requests.objects);
+        let of_organization = self.organization().map(|organization| &organization.objects);
+        let of_agent = self.key().and_then(|key| key.agent.as_deref()).map(|agent| &agent.objects);
+        [of_key, of_team, of_organization, of_agent].into_iter().flatten()
     }
 
     /// The organisation.

@@ -67,7 +67,7 @@ pub fn descriptors(
         add("team", &team.id, team.limits);
         if let Some(user) = identity.user() {
             let limits = identity.member().map(|member| member.limits).unwrap_or_default();
-            add("team_member", &format!("{}:{}", team.id, user.id), limits);
+            add("team_member", &joined(&team.id, &user.id), limits);
         }
     }
     if let Some((id, end_user)) = end_user {
@@ -87,13 +87,27 @@ pub fn descriptors(
     ];
     for (name, subject) in of_models {
         let Some((id, limits)) = subject else { continue };
+        let mut counted: Vec<&str> = Vec::new();
         for model in models {
-            if let Some(limits) = limits.get(*model) {
-                add(name, &format!("{id}:{model}"), *limits);
+            let short = model.rsplit_once('/').map(|(_, short)| short);
+            let Some((model, limits)) =
+                [Some(*model), short].into_iter().flatten().find_map(|name| limits.get_key_value(name))
+            else {
+                continue;
+            };
+            if !counted.contains(&model.as_ref()) {
+                counted.push(model);
+                add(name, &joined(id, model), *limits);
             }
         }
     }
     all
+}
+
+/// Two ids as one. A colon within is encoded, so that no two pairs are one subject.
+fn joined(one: &str, two: &str) -> String {
+    let plain = |id: &str| id.replace('%', "%25").replace(':', "%3A");
+    format!("{}:{}", plain(one), plain(two))
 }
 
 #[cfg(test)]

@@ -48,15 +48,25 @@ impl ModelList {
         self.all_team_models && !self.everything
     }
 
+    /// Names, patterns and groups, sorted; none where it leaves every model open.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        if self.is_unrestricted() {
+            return Vec::new();
+        }
+        let exact = self.exact.iter().map(ToString::to_string);
+        let mut names: Vec<_> = exact.chain(self.globs.iter().map(ToString::to_string)).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// The list in words, for an operator.
     #[must_use]
     pub fn describe(&self) -> String {
         if self.is_unrestricted() {
             return "every model".to_owned();
         }
-        let mut words: Vec<_> = self.exact.iter().map(ToString::to_string).collect();
-        words.extend(self.globs.iter().map(ToString::to_string));
-        words.sort_unstable();
+        let mut words = self.names();
         if self.all_team_models {
             words.push("what the team may".to_owned());
         }

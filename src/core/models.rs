@@ -80,11 +80,11 @@ impl ModelMap {
     /// the router's aliases to their end.
     #[must_use]
     pub fn chain<'a>(&'a self, requested: &'a str, key: Option<&'a KeyRecord>) -> Chain<'a> {
-        let mut chain = Chain { names: vec![requested], routed: 0, by_team: false, looped: false };
+        let mut chain = Chain::of(requested);
         let of_team = key.and_then(|key| key.team.as_deref()).map(|team| &team.aliases);
         chain.by_team = chain.follow(of_team);
         chain.follow(key.map(|key| &key.aliases));
-        chain.routed = chain.names.len().saturating_sub(1);
+        chain.routed = chain.length.saturating_sub(1);
         while !chain.looped && chain.follow(Some(&self.aliases)) {}
         chain
     }
@@ -93,7 +93,8 @@ impl ModelMap {
 /// The names of one model, the requested one first, the one that is served last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chain<'a> {
-    names: Vec<&'a str>,
+    names: [&'a str; MAX_CHAIN + 1],
+    length: usize,
     /// Which of the names reaches the router.
     routed: usize,
     by_team: bool,
@@ -101,16 +102,31 @@ pub struct Chain<'a> {
 }
 
 impl<'a> Chain<'a> {
+    /// A model that nothing renames.
+    #[must_use]
+    pub fn of(name: &'a str) -> Self {
+        let mut chain = Self { names: [""; MAX_CHAIN + 1], length: 0, routed: 0, by_team: false, looped: false };
+        chain.push(name);
+        chain
+    }
+
+    fn push(&mut self, name: &'a str) {
+        if let Some(place) = self.names.get_mut(self.length) {
+            *place = name;
+            self.length += 1;
+        }
+    }
+
     /// Takes one step, if the last name is an alias. A name that comes again ends the chain: it leads
     /// nowhere (S-164).
     fn follow(&mut self, aliases: Option<&'a Aliases>) -> bool {
-        let last = self.names.last().copied().unwrap_or_default();
+        let last = self.served();
         let Some(next) = aliases.and_then(|aliases| aliases.get(last)).map(AsRef::as_ref).filter(|next| *next != last)
         else {
             return false;
         };
-        self.looped |= self.names.contains(&next) || self.names.len() == MAX_CHAIN;
-        self.names.push(next);
+        self.looped |= self.names().any(|name| name == next) || self.length == MAX_CHAIN;
+        self.push(next);
         true
     }
 
@@ -128,20 +144,20 @@ impl<'a> Chain<'a> {
 
     /// Every name.
     pub fn names(&self) -> impl Iterator<Item = &'a str> + '_ {
-        self.names.iter().copied()
+        self.names.iter().copied().take(self.length)
     }
 
     /// The model that is served.
     #[must_use]
     pub fn served(&self) -> &'a str {
-        self.names.last().copied().unwrap_or_default()
+        self.names().last().unwrap_or_default()
     }
 
     /// The names that must be granted: what a key or team renames, and what is served (SEC-11). A name the
     /// router replaces is a mere spelling of its target, and granted with it (LiteLLM MODEL-1, A15).
     pub fn to_be_granted(&self) -> impl Iterator<Item = &'a str> + '_ {
-        let spelling = (self.names.len() > self.routed + 1).then_some(self.routed);
-        self.names.iter().enumerate().filter(move |(index, _)| Some(*index) != spelling).map(|(_, name)| *name)
+        let spelling = (self.length > self.routed + 1).then_some(self.routed);
+        self.names().enumerate().filter(move |(index, _)| Some(*index) != spelling).map(|(_, name)| name)
     }
 }
 

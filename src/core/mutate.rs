@@ -1,6 +1,9 @@
 //! What should the upstream see? An identity becomes headers to set and headers to remove.
 
-use std::collections::BTreeMap;
+mod identity_headers;
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use crate::core::ask::Ask;
 use crate::core::deny::DenyReason;
@@ -8,35 +11,19 @@ use crate::core::extract::websocket_protocol::{self, Remainder};
 use crate::core::extract::{CREDENTIAL_HEADERS, Input, Place, query_key};
 use crate::core::header::{HeaderName, HeaderValue, fold};
 use crate::core::identity::Identity;
+use crate::core::record::Named;
 
-/// The identity headers, without their prefix (LiteLLM ID-4).
-pub const IDENTITY_HEADERS: [&str; 17] = [
-    "method",
-    "key-hash",
-    "key-alias",
-    "user-id",
-    "user-email",
-    "role",
-    "team-id",
-    "team-alias",
-    "org-id",
-    "org-alias",
-    "project-id",
-    "project-alias",
-    "agent-id",
-    "model",
-    "model-region",
-    "end-user-id",
-    "tags",
-];
+pub use identity_headers::{IDENTITY_HEADERS, IdentityHeader};
 
 /// What is known of a request, beside its caller.
 #[derive(Debug, Clone, Copy)]
 pub struct About<'a> {
     /// What it was judged by.
     pub ask: &'a Ask,
-    /// Where the models of its end user must run.
-    pub region: Option<&'a str>,
+    /// The records it names.
+    pub named: &'a Named,
+    /// The model that is served, where aliases make it another than the one that was asked for.
+    pub upstream_model: Option<&'a str>,
 }
 
 /// Headers about the proxy's own work that only the proxy may say (S-028, S-047, S-054).
@@ -51,23 +38,28 @@ const PROXY_HEADERS: &[&str] = &[
 
 /// Changes to an allowed request. A name is set or removed, never both: Envoy removes last, so a name
 /// in both lists would leave the upstream without an identity (S-065).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mutations {
-    set: BTreeMap<HeaderName, HeaderValue>,
-    remove: Vec<HeaderName>,
+    set: Vec<(HeaderName, HeaderValue)>,
+    /// Names that are removed from every request.
+    always: Arc<[HeaderName]>,
+    /// Those that stay this time.
+    kept: Vec<HeaderName>,
+    /// Names of this request.
+    also: Vec<HeaderName>,
     remove_query_key: bool,
 }
 
 impl Mutations {
-    /// Headers to overwrite, in order of their names.
+    /// Headers to overwrite.
     pub fn set(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
-        self.set.iter()
+        self.set.iter().map(|(name, value)| (name, value))
     }
 
-    /// Headers to remove. Disjoint from [`Self::set`].
-    #[must_use]
-    pub fn remove(&self) -> &[HeaderName] {
-        &self.remove
+    /// Headers to remove, each once. Disjoint from [`Self::set`].
+    pub fn remove(&self) -> impl Iterator<Item = &HeaderName> {
+        let always = self.always.iter().filter(|name| !self.kept.contains(name));
+        always.chain(&self.also).filter(|name| !self.sets(name))
     }
 
     /// Query parameters to remove. Only ever of a request that has them: a change of a query that is not
@@ -75,21 +67,30 @@ impl Mutations {
     pub fn remove_query(&self) -> impl Iterator<Item = &'static str> {
         self.remove_query_key.then_some(query_key::NAME).into_iter()
     }
+
+    fn sets(&self, name: &HeaderName) -> bool {
+        self.set.iter().any(|(known, _)| known == name)
+    }
 }
 
-/// Which headers this deployment owns.
+/// Which headers this deployment owns. What depends on the configuration alone is computed once.
 #[derive(Debug, Clone)]
 pub struct HeaderPolicy {
-    /// Prefix of every identity header, lower-case, with its final `-`.
-    prefix: String,
-    /// The prefix as [`fold`] leaves it.
-    folded_prefix: String,
+    /// The identity headers, in the order of [`IDENTITY_HEADERS`].
+    identity: Vec<HeaderName>,
+    /// That of them which lists tags.
+    tags: Option<HeaderName>,
+    /// The prefix of them all as [`fold`] leaves it, without its final `-`.
+    stem: String,
     /// Leave the caller's credential for an upstream that checks it again, such as LiteLLM.
     keep_credential: bool,
     /// The upstream's own credential.
     upstream_credential: Option<(HeaderName, HeaderValue)>,
-    /// Headers that carry credentials in this deployment, beside the usual ones.
-    credential_headers: Vec<HeaderName>,
+    /// Headers that are removed from every request: identity headers, those that carry credentials, and the
+    /// proxy's own. Sorted, each once.
+    always: Arc<[HeaderName]>,
+    /// Folded names of those beside the identity headers.
+    reserved: HashSet<String>,
 }
 
 impl HeaderPolicy {
@@ -101,25 +102,34 @@ impl HeaderPolicy {
         keep_credential: bool,
         upstream_credential: Option<(HeaderName, HeaderValue)>,
     ) -> Option<Self> {
-        let folded_prefix = fold(prefix);
+        let folded = fold(prefix).into_owned();
         let token = prefix.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-        let swallows = |name: &&str| fold(name).starts_with(&folded_prefix);
+        let swallows = |name: &&str| fold(name).starts_with(folded.as_str());
         let innocent = CREDENTIAL_HEADERS.iter().chain(PROXY_HEADERS).chain(COMMON_HEADERS).all(|name| !swallows(name));
-        let credential_headers = upstream_credential.iter().map(|(name, _)| name.clone()).collect();
-        let usable = token && prefix.len() >= 3 && prefix.ends_with('-') && folded_prefix == prefix && innocent;
-        usable.then(|| Self {
-            prefix: prefix.to_owned(),
-            folded_prefix,
+        let usable = token && prefix.len() >= 3 && prefix.ends_with('-') && folded == prefix && innocent;
+        let names = IDENTITY_HEADERS.iter().map(|header| HeaderName::new(&format!("{prefix}{}", header.suffix)));
+        let identity: Vec<_> = names.collect::<Option<_>>().filter(|_| usable)?;
+        let reserved = CREDENTIAL_HEADERS.iter().chain(PROXY_HEADERS).filter_map(|name| HeaderName::new(name));
+        let of_upstream = upstream_credential.as_ref().map(|(name, _)| name.clone());
+        let policy = Self {
+            tags: HeaderName::new(&format!("{prefix}tags")),
+            stem: folded.trim_end_matches('-').to_owned(),
             keep_credential,
+            always: identity.clone().into(),
+            identity,
             upstream_credential,
-            credential_headers,
-        })
+            reserved: HashSet::new(),
+        };
+        Some(policy.with_credential_headers(reserved.chain(of_upstream)))
     }
 
     /// Removes these headers as well: the configuration lets them carry credentials.
     #[must_use]
     pub fn with_credential_headers(mut self, headers: impl IntoIterator<Item = HeaderName>) -> Self {
-        self.credential_headers.extend(headers);
+        let headers: Vec<_> = headers.into_iter().collect();
+        self.reserved.extend(headers.iter().map(|name| fold(name.as_str()).into_owned()));
+        let always: BTreeSet<_> = self.always.iter().cloned().chain(headers).collect();
+        self.always = always.into_iter().collect();
         self
     }
 
@@ -129,7 +139,8 @@ impl HeaderPolicy {
     ///
     /// # Errors
     /// [`DenyReason::HeaderMalformed`] when a header that must go cannot be named in a removal;
-    /// [`DenyReason::CredentialMalformed`] when a credential is where it cannot be removed from.
+    /// [`DenyReason::CredentialMalformed`] when a credential is where it cannot be removed from;
+    /// [`DenyReason::TagsMalformed`] when the tags together are too long to be told.
     pub fn mutations(
         &self,
         identity: &Identity,
@@ -137,76 +148,55 @@ impl HeaderPolicy {
         accepted: &[Place],
         input: &Input<'_>,
     ) -> Result<Mutations, DenyReason> {
-        let mut set = self.identity_headers(identity, about);
-        set.extend(self.upstream_credential.clone());
-        let keeps = |place: &Place| self.keep_credential && accepted.contains(place);
-        let kept = |name: &str| HeaderName::new(name.to_owned()).is_some_and(|name| keeps(&Place::Header(name)));
-        let mut remove_protocol = false;
-        match websocket_protocol::remainder(input)? {
-            Remainder::Items(rest) if !keeps(&Place::WebSocketProtocol) => {
-                set.extend(HeaderName::new(websocket_protocol::HEADER).map(|name| (name, rest)));
-            }
-            Remainder::Nothing => remove_protocol = !keeps(&Place::WebSocketProtocol),
-            Remainder::Items(_) | Remainder::Unchanged => {}
+        let accepted = if self.keep_credential { accepted } else { &[] };
+        let named = |place: &Place| match place {
+            Place::Header(name) => Some(name.clone()),
+            Place::QueryKey | Place::WebSocketProtocol => None,
+        };
+        let labelled = about.is_some_and(|about| !about.named.labels.is_empty());
+        let set = self.identity_headers(identity, about);
+        if labelled && !set.iter().any(|(name, _)| self.tags.as_ref() == Some(name)) {
+            return Err(DenyReason::TagsMalformed);
         }
-        let remove_query_key = query_key::is_present(input)? && !keeps(&Place::QueryKey);
-        let owned = IDENTITY_HEADERS.iter().map(|suffix| format!("{}{suffix}", self.prefix));
-        let named =
-            CREDENTIAL_HEADERS.iter().filter(|name| !kept(name)).chain(PROXY_HEADERS).map(|&name| name.to_owned());
-        let spoofed = input.headers.names().filter(|name| self.is_trusted(name) && !kept(name)).map(str::to_owned);
-        let protocol = remove_protocol.then(|| websocket_protocol::HEADER.to_owned());
-        let configured = self.credential_headers.iter().map(HeaderName::to_string).filter(|name| !kept(name));
-        let all = owned.chain(named).chain(configured).chain(spoofed).chain(protocol);
-        let remove: Option<Vec<_>> = all.map(HeaderName::new).collect();
-        let mut remove = remove.ok_or(DenyReason::HeaderMalformed)?;
-        remove.retain(|name| !set.contains_key(name));
-        remove.sort_unstable();
-        remove.dedup();
-        Ok(Mutations { set, remove, remove_query_key })
+        let mut mutations = Mutations {
+            set,
+            always: Arc::clone(&self.always),
+            kept: accepted.iter().filter_map(named).collect(),
+            also: Vec::new(),
+            remove_query_key: query_key::is_present(input)? && !accepted.contains(&Place::QueryKey),
+        };
+        mutations.set.extend(self.upstream_credential.clone());
+        let remainder = websocket_protocol::remainder(input)?;
+        if remainder != Remainder::Unchanged && !accepted.contains(&Place::WebSocketProtocol) {
+            let header = HeaderName::new(websocket_protocol::HEADER).ok_or(DenyReason::HeaderMalformed)?;
+            match remainder {
+                Remainder::Items(rest) => mutations.set.push((header, rest)),
+                Remainder::Nothing | Remainder::Unchanged => mutations.also.push(header),
+            }
+        }
+        for name in input.headers.names().filter(|name| self.is_trusted(name)) {
+            let name = HeaderName::new(name).ok_or(DenyReason::HeaderMalformed)?;
+            let listed = self.always.binary_search(&name).is_ok() || mutations.also.contains(&name);
+            if !listed && !mutations.kept.contains(&name) {
+                mutations.also.push(name);
+            }
+        }
+        Ok(mutations)
     }
 
     /// Whether an upstream might believe a header of this name to come from us, in any spelling.
     fn is_trusted(&self, name: &str) -> bool {
-        let folded = fold(name);
-        let stem = self.folded_prefix.trim_end_matches('-');
-        folded.strip_prefix(stem).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-            || CREDENTIAL_HEADERS.iter().any(|name| fold(name) == folded)
-            || self.credential_headers.iter().any(|name| fold(name.as_str()) == folded)
-            || PROXY_HEADERS.contains(&folded.as_str())
+        // No client can send a name that begins with a colon; should one pass, it cannot be removed.
+        let folded = fold(name.strip_prefix(':').unwrap_or(name));
+        folded.strip_prefix(self.stem.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+            || self.reserved.contains(folded.as_ref())
     }
 
-    fn identity_headers(&self, identity: &Identity, about: Option<About<'_>>) -> BTreeMap<HeaderName, HeaderValue> {
-        let key_hash = identity.key_hash();
-        let user = identity.user();
-        let team = identity.team();
-        let organization = identity.organization();
-        let project = identity.project();
-        let agent = identity.key().and_then(|key| key.agent.as_ref());
-        let ask = about.map(|about| about.ask);
-        let values = [
-            ("method", Some(identity.method())),
-            ("key-hash", key_hash.as_deref()),
-            ("key-alias", identity.key().and_then(|key| key.alias.as_deref())),
-            ("user-id", identity.user_id()),
-            ("user-email", user.and_then(|user| user.email.as_deref())),
-            ("role", identity.role().map(crate::core::record::Role::as_str)),
-            ("team-id", team.map(|team| team.id.as_str())),
-            ("team-alias", team.and_then(|team| team.alias.as_deref())),
-            ("org-id", organization.map(|organization| organization.id.as_str())),
-            ("org-alias", organization.and_then(|organization| organization.alias.as_deref())),
-            ("project-id", project.map(|project| project.id.as_str())),
-            ("project-alias", project.and_then(|project| project.alias.as_deref())),
-            ("agent-id", agent.map(|agent| agent.id.as_str())),
-            ("model", ask.and_then(|ask| ask.model.as_deref())),
-            ("model-region", about.and_then(|about| about.region)),
-            ("end-user-id", ask.and_then(|ask| ask.end_user.as_deref())),
-        ];
-        let tags = ask.and_then(|ask| HeaderValue::list(&ask.tags));
-        let encoded = values.into_iter().map(|(suffix, value)| (suffix, value.and_then(HeaderValue::encode)));
-        encoded
-            .chain([("tags", tags)])
-            .filter_map(|(suffix, value)| Some((HeaderName::new(format!("{}{suffix}", self.prefix))?, value?)))
-            .collect()
+    fn identity_headers(&self, identity: &Identity, about: Option<About<'_>>) -> Vec<(HeaderName, HeaderValue)> {
+        let headers = self.identity.iter().zip(IDENTITY_HEADERS);
+        let mut set = Vec::with_capacity(IDENTITY_HEADERS.len());
+        set.extend(headers.filter_map(|(name, header)| Some((name.clone(), (header.value)(identity, about)?))));
+        set
     }
 }
 

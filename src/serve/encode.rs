@@ -22,7 +22,7 @@ const PERMISSION_DENIED: i32 = 7;
 pub(super) fn allow(mutations: &Mutations, metadata: Struct) -> CheckResponse {
     let ok = OkHttpResponse {
         headers: mutations.set().map(|(name, value)| overwrite(name.as_str(), value.as_str())).collect(),
-        headers_to_remove: mutations.remove().iter().map(HeaderName::to_string).collect(),
+        headers_to_remove: mutations.remove().map(HeaderName::to_string).collect(),
         query_parameters_to_remove: mutations.remove_query().map(str::to_owned).collect(),
         ..OkHttpResponse::default()
     };

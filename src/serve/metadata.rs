@@ -12,7 +12,9 @@ use crate::core::ask::Ask;
 use crate::core::budget::{Amount, Budget};
 use crate::core::identity::Identity;
 use crate::core::limits::{self, Descriptor};
-use crate::core::record::{EndUser, Role};
+use crate::core::policy::Grant;
+use crate::core::record::Role;
+use crate::core::record::permissions::{Guardrails, Names};
 use crate::engine::{Evidence, Verdict};
 use crate::telemetry;
 
@@ -20,19 +22,20 @@ use crate::telemetry;
 pub(super) fn of(verdict: &Verdict, version: &str, request_id: &str) -> Struct {
     let (decision, reason) = telemetry::labels(&verdict.decision);
     let evidence = &verdict.evidence;
-    let models = Ask { model: evidence.model.clone(), ..Ask::default() };
+    let none = Ask::default();
+    let ask = evidence.ask.as_ref().unwrap_or(&none);
     let request = object([
         ("route", text(Some(evidence.route))),
         ("id", text(Some(request_id))),
-        ("models", list(models.models())),
-        ("tags", list(evidence.tags.iter().map(String::as_str))),
+        ("models", list(ask.models())),
+        ("tags", list(evidence.named.labels.iter().map(String::as_str))),
+        ("upstream_model", text(evidence.grant.as_ref().and_then(|grant| grant.upstream_model.as_deref()))),
     ]);
     let mut fields = vec![
         ("decision", text(Some(decision))),
         ("reason", text(Some(reason))),
         ("config_version", text(Some(version))),
         ("request", request),
-        ("end_user", object([("id", text(evidence.end_user.as_deref()))])),
         ("store", object([("stale", text(evidence.stale.then_some("true")))])),
     ];
     if let Some(identity) = &evidence.identity {
@@ -57,28 +60,38 @@ pub(super) fn of(verdict: &Verdict, version: &str, request_id: &str) -> Struct {
                     ("role", text(identity.role().map(Role::as_str))),
                 ]),
             ),
-            ("team", named(identity.team().map(|team| (&team.id, team.alias.as_deref())))),
+            (
+                "team",
+                object([
+                    ("id", text(identity.team().map(|team| team.id.as_str()))),
+                    ("alias", text(identity.team().and_then(|team| team.alias.as_deref()))),
+                    ("member_role", text(key.and_then(|key| key.member_role.as_deref()))),
+                ]),
+            ),
             ("org", named(identity.organization().map(|org| (&org.id, org.alias.as_deref())))),
             ("project", named(identity.project().map(|project| (&project.id, project.alias.as_deref())))),
             ("agent", named(key.and_then(|key| key.agent.as_ref()).map(|agent| (&agent.id, None)))),
         ]);
-        let models: Vec<_> = models.models().collect();
-        fields.extend(subjects(identity, evidence, &models));
+        fields.extend(subjects(identity, evidence, ask));
+        fields.push(("guardrails", guardrails(&identity.guardrails())));
+        fields.push(("permissions", evidence.grant.as_ref().and_then(permissions)));
     }
     structure(fields)
 }
 
 /// Who the request counts for: what was spent, and what the proxy's rate limiter should hold them to.
-fn subjects(identity: &Identity, evidence: &Evidence, models: &[&str]) -> [(&'static str, Option<Value>); 4] {
+fn subjects(identity: &Identity, evidence: &Evidence, ask: &Ask) -> [(&'static str, Option<Value>); 4] {
     let record = evidence.named.end_user.as_deref();
-    let end_user = evidence.end_user.as_deref().map(|id| (id, record));
+    let end_user = evidence.named.end_user_of(ask).map(|id| (id, record));
     let region = record.and_then(|end_user| end_user.region.as_deref());
-    let descriptors = limits::descriptors(identity, end_user, models);
+    let reached = evidence.grant.iter().flat_map(|grant| &grant.reached).map(String::as_str);
+    let models: Vec<_> = reached.chain(ask.models()).collect();
+    let descriptors = limits::descriptors(identity, end_user, &models);
     let plain = descriptors.iter().filter(|one| !one.name.starts_with("model_per_"));
     let limited = descriptors.iter().filter(|one| !one.limits.is_empty());
     [
-        ("end_user", object([("id", text(evidence.end_user.as_deref())), ("region", text(region))])),
-        ("budget", budgets(identity, record)),
+        ("end_user", object([("id", text(evidence.named.end_user_of(ask))), ("region", text(region))])),
+        ("budget", budgets(identity, evidence)),
         ("descriptors", members(plain.map(|one| (one.name, text(Some(&one.value)))))),
         ("limits", values(limited.filter_map(limit).collect())),
     ]
@@ -95,9 +108,50 @@ fn limit(descriptor: &Descriptor) -> Option<Value> {
     ])
 }
 
+fn guardrails(guardrails: &Guardrails) -> Option<Value> {
+    object([
+        ("names", list(guardrails.names.iter().map(String::as_str))),
+        ("policies", list(guardrails.policies.iter().map(String::as_str))),
+        ("disable_global", text(guardrails.disable_global.then_some("true"))),
+    ])
+}
+
+fn permissions(grant: &Grant) -> Option<Value> {
+    let objects = &grant.objects;
+    object([
+        ("models", values(grant.models.iter().filter_map(names).collect())),
+        ("tools", names(&grant.tools)),
+        ("vector_stores", names(&objects.vector_stores)),
+        ("agents", names(&objects.agents)),
+        ("search_tools", names(&objects.search_tools)),
+        ("mcp_servers", names(&objects.mcp_servers)),
+    ])
+}
+
+fn names(names: &Names) -> Option<Value> {
+    match names {
+        Names::Any => object([("unrestricted", text(Some("true")))]),
+        Names::Only(names) => {
+            object([("unrestricted", text(Some("false"))), ("names", list(names.iter().map(String::as_str)))])
+        }
+    }
+}
+
+fn dollars(amount: Amount) -> Option<Value> {
+    text(Some(&amount.dollars().to_string()))
+}
+
+fn of_models(budgets: &[(String, Budget)]) -> Option<Value> {
+    let budgets = budgets.iter().filter_map(|(model, budget)| {
+        object([("model", text(Some(model))), ("spend", dollars(budget.spend)), ("max", budget.max.and_then(dollars))])
+    });
+    values(budgets.collect())
+}
+
 /// Budgets by level, where there is a limit.
-fn budgets(identity: &Identity, end_user: Option<&EndUser>) -> Option<Value> {
-    let dollars = |amount: Amount| text(Some(&amount.dollars().to_string()));
+fn budgets(identity: &Identity, evidence: &Evidence) -> Option<Value> {
+    let end_user = evidence.named.end_user.as_deref();
+    let grant = evidence.grant.as_ref();
     let level = |budget: Option<&Budget>| {
         let budget = budget.filter(|budget| budget.max.is_some())?;
         let resets_at = budget.resets_at.map(|time| time.to_string());
@@ -115,6 +169,9 @@ fn budgets(identity: &Identity, end_user: Option<&EndUser>) -> Option<Value> {
         ("project", level(identity.project().map(|project| &project.budget))),
         ("org", level(identity.organization().map(|organization| &organization.budget))),
         ("end_user", level(end_user.map(|end_user| &end_user.budget))),
+        ("proxy", level(evidence.named.proxy.as_ref())),
+        ("models", grant.and_then(|grant| of_models(&grant.key_models))),
+        ("end_user_models", grant.and_then(|grant| of_models(&grant.end_user_models))),
     ])
 }
 

@@ -15,6 +15,7 @@ use super::postgres::{Postgres, PostgresOptions};
 use super::sql::{Interpretation, SqlDirectory};
 use super::sqlite::Sqlite;
 use super::{Answer, Directory, watch};
+use crate::core::budget::Budget;
 use crate::core::credential::KeyHash;
 use crate::core::record::{EndUser, KeyRecord, Tag};
 use crate::telemetry;
@@ -177,6 +178,20 @@ impl Directory for DatabaseStore {
         match self.cache().await {
             Cache::Sqlite(cache) => cache.tag(name).await,
             Cache::Postgres(cache) => cache.tag(name).await,
+        }
+    }
+
+    async fn known(&self, id: &str) -> Answer<()> {
+        match self.cache().await {
+            Cache::Sqlite(cache) => cache.known(id).await,
+            Cache::Postgres(cache) => cache.known(id).await,
+        }
+    }
+
+    async fn proxy(&self) -> Answer<Budget> {
+        match self.cache().await {
+            Cache::Sqlite(cache) => cache.proxy().await,
+            Cache::Postgres(cache) => cache.proxy().await,
         }
     }
 }

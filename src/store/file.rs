@@ -1,9 +1,10 @@
 //! Keys from `keys.yaml`: compiled at load, immutable, replaced as a whole with the configuration.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{Answer, Directory, Found};
+use crate::core::budget::Budget;
 use crate::core::credential::KeyHash;
 use crate::core::record::{EndUser, KeyRecord, Tag};
 
@@ -17,6 +18,10 @@ pub struct FileStore {
     pub unknown_end_user: Option<Arc<EndUser>>,
     /// Labels of requests.
     pub tags: HashMap<String, Arc<Tag>>,
+    /// Ids and e-mail addresses of users, in lower case.
+    pub people: HashSet<String>,
+    /// What all requests together have spent.
+    pub proxy: Option<Budget>,
 }
 
 impl FileStore {
@@ -57,6 +62,15 @@ impl Directory for FileStore {
 
     async fn tag(&self, name: &str) -> Answer<Tag> {
         Ok(found(self.tags.get(name)))
+    }
+
+    async fn known(&self, id: &str) -> Answer<()> {
+        let known = self.end_users.contains_key(id) || self.people.contains(&id.to_lowercase());
+        Ok(known.then(|| Found::fresh(Arc::new(()))))
+    }
+
+    async fn proxy(&self) -> Answer<Budget> {
+        Ok(self.proxy.map(|budget| Found::fresh(Arc::new(budget))))
     }
 }
 

@@ -19,6 +19,7 @@ pub use file::FileStore;
 pub use postgres::{Postgres, PostgresOptions};
 pub use sqlite::Sqlite;
 
+use crate::core::budget::Budget;
 use crate::core::credential::KeyHash;
 use crate::core::decision::Outage;
 use crate::core::record::{EndUser, KeyRecord, Tag};
@@ -35,6 +36,13 @@ pub trait Directory {
 
     /// The tag. `Ok(None)`: there is no such tag.
     fn tag(&self, name: &str) -> impl Future<Output = Answer<Tag>> + Send;
+
+    /// Whether a text is the id of an end user, or the id or e-mail address of a user, in any case (LiteLLM
+    /// EU-1). `Ok(None)`: it is nobody's.
+    fn known(&self, id: &str) -> impl Future<Output = Answer<()>> + Send;
+
+    /// What all requests together have spent; its limit is the configuration's. `Ok(None)`: nobody says.
+    fn proxy(&self) -> impl Future<Output = Answer<Budget>> + Send;
 }
 
 /// What a directory says: the record, that there is none, or why it cannot say.
@@ -84,7 +92,7 @@ impl From<Outage> for Trouble {
 #[derive(Debug)]
 pub enum Store {
     /// Keys listed in a file, all in memory.
-    File(FileStore),
+    File(Box<FileStore>),
     /// Keys in a database, as far as they were asked for in memory.
     Database(Arc<DatabaseStore>),
 }
@@ -108,6 +116,20 @@ impl Directory for Store {
         match self {
             Self::File(store) => store.tag(name).await,
             Self::Database(store) => store.tag(name).await,
+        }
+    }
+
+    async fn known(&self, id: &str) -> Answer<()> {
+        match self {
+            Self::File(store) => store.known(id).await,
+            Self::Database(store) => store.known(id).await,
+        }
+    }
+
+    async fn proxy(&self) -> Answer<Budget> {
+        match self {
+            Self::File(store) => store.proxy().await,
+            Self::Database(store) => store.proxy().await,
         }
     }
 }

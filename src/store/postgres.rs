@@ -83,10 +83,10 @@ impl Database for Postgres {
         .await
     }
 
-    async fn sum(&self, query: &SqlStr, [subject, since]: [&str; 2]) -> Result<f64, Outage> {
+    async fn sum(&self, query: &SqlStr, parameters: &[&str]) -> Result<f64, Outage> {
         self.ask(async |connection| {
             let query = sqlx::query_scalar(query.clone());
-            query.bind(subject).bind(since).fetch_one(connection).await
+            parameters.iter().fold(query, |query, text| query.bind(*text)).fetch_one(connection).await
         })
         .await
     }

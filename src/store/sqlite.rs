@@ -83,8 +83,9 @@ impl Database for Sqlite {
         self.ask(query.fetch_optional(&self.pool)).await
     }
 
-    async fn sum(&self, query: &SqlStr, [subject, since]: [&str; 2]) -> Result<f64, Outage> {
-        let query = sqlx::query_scalar(query.clone()).bind(subject).bind(since);
+    async fn sum(&self, query: &SqlStr, parameters: &[&str]) -> Result<f64, Outage> {
+        let query = sqlx::query_scalar(query.clone());
+        let query = parameters.iter().fold(query, |query, text| query.bind(*text));
         self.ask(query.fetch_one(&self.pool)).await
     }
 

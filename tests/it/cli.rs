@@ -104,13 +104,13 @@ fn explain_shows_what_the_upstream_would_see() {
 
 
             allowed
-              set     authorization: (a secret)
-              set     x-auth-key-alias: ada-laptop
-              set     x-auth-key-hash: b66df6d705ffc25e95b5517f2fa87caf3a1b142ce53d75afba4fe5b0d9f5d13a
               set     x-auth-method: virtual_key
-              set     x-auth-role: internal_user
+              set     x-auth-key-hash: b66df6d705ffc25e95b5517f2fa87caf3a1b142ce53d75afba4fe5b0d9f5d13a
+              set     x-auth-key-alias: ada-laptop
               set     x-auth-user-id: ada
-              remove  api-key, litellm_user_api_key, ocp-apim-subscription-key, proxy-authorization, x-api-key, x-auth-agent-id, x-auth-end-user-id, x-auth-model, x-auth-model-region, x-auth-org-alias, x-auth-org-id, x-auth-project-alias, x-auth-project-id, x-auth-tags, x-auth-team-alias, x-auth-team-id, x-auth-user-email, x-envoy-auth-failure-mode-allowed, x-envoy-auth-headers-to-remove, x-envoy-auth-partial-body, x-envoy-internal, x-envoy-original-host, x-envoy-original-path, x-goog-api-key, x-litellm-api-key
+              set     x-auth-role: internal_user
+              set     authorization: (a secret)
+              remove  api-key, litellm_user_api_key, ocp-apim-subscription-key, proxy-authorization, x-api-key, x-auth-agent-id, x-auth-end-user-id, x-auth-guardrails, x-auth-model, x-auth-model-region, x-auth-org-alias, x-auth-org-id, x-auth-project-alias, x-auth-project-id, x-auth-tags, x-auth-team-alias, x-auth-team-id, x-auth-upstream-model, x-auth-user-email, x-envoy-auth-failure-mode-allowed, x-envoy-auth-headers-to-remove, x-envoy-auth-partial-body, x-envoy-internal, x-envoy-original-host, x-envoy-original-path, x-goog-api-key, x-litellm-api-key
         "#]],
     );
 }

@@ -167,7 +167,7 @@ fn a_key_file_is_checked_as_strictly() {
             keys.yaml: keys[1].allowed_routes[2]: it is no route group; write a path that begins with `/`, or a group such as `llm_api_routes`
             keys.yaml: keys[2].user_id: it is not listed under `users`; list it there, or remove it here
             keys.yaml: keys[2].team_id: it is not listed under `teams`; list it there, or remove it here
-            keys.yaml: keys[2].organization_id: the id is empty, or longer than 256 bytes once percent-encoded
+            keys.yaml: keys[2].organization_id: the id is empty, or longer than 256 bytes
             keys.yaml: keys[3].key_hash: it must be 64 lower-case hexadecimal digits; `tollgate keys hash` prints them
             keys.yaml: keys[2].key_hash: this key is listed twice; keep one
         "#]],

@@ -67,10 +67,10 @@ const CALLERS: &[(&str, Present)] = &[
 
 /// Keys, and what is said of them.
 const KEYS: &[(&str, &str)] = &[
-    ("sk-open", ""),
+    ("sk-open", "object_permission: { mcp_servers: ['*'] }"),
     ("sk-mini", "models: [mini]"),
     ("sk-chat", "allowed_routes: [/v1/chat/completions]"),
-    ("sk-llm", "allowed_routes: [llm_api_routes]"),
+    ("sk-llm", "allowed_routes: [llm_api_routes], object_permission: { mcp_servers: [mini] }"),
     ("sk-blocked", "blocked: true, expires: '2020-01-01T00:00:00Z'"),
     ("sk-expired", "expires: '2020-01-01T00:00:00Z', models: [mini]"),
     ("sk-gone", "user_id: gone"),
@@ -106,7 +106,7 @@ const KEYS: &[(&str, &str)] = &[
     ("sk-spent-tag", "metadata: { tags: [spent] }"),
     (
         "sk-tools",
-        "team_id: tools, metadata: { allowed_tools: [mine, ours] }, object_permission: { vector_stores: [vs_1] }",
+        "team_id: tools, metadata: { allowed_tools: [mine, ours] }, object_permission: { vector_stores: [vs_1], agents: [a1], search_tools: [s1], mcp_servers: [m1] }",
     ),
 ];
 
@@ -132,7 +132,7 @@ const RECORDS: &str = "users:\n- { user_id: root, user_role: proxy_admin, models
          access_groups:\n- { access_group_id: mini, access_model_names: [mini], assigned_team_ids: [open] }\n\
          end_users:\n- { user_id: blocked, blocked: true }\n- { user_id: spent, max_budget: 1, spend: 1 }\n\
          - { user_id: spent-big, budget_id: one, model_spend: { big: 2 } }\n\
-         tags:\n- { tag_name: spent, max_budget: 1, spend: 3 }\nagents:\n- { agent_id: traced, require_trace_id_on_calls_by_agent: true }\nkeys:\n";
+         tags:\n- { tag_name: spent, max_budget: 1, spend: 3 }\nagents:\n- { agent_id: traced, require_trace_id_on_calls_by_agent: true }\nproxy_spend: 3\nkeys:\n";
 
 fn keys() -> String {
     let mut text = RECORDS.to_owned();
@@ -154,6 +154,10 @@ fn end_user_requests() -> Vec<(String, Asked)> {
         asked("POST /v1/chat/completions, end user spent", of_end_user("spent")),
         asked("POST /v1/chat/completions, end user spent-big", of_end_user("spent-big")),
         asked("POST /v1/chat/completions, end user unknown", of_end_user("unknown")),
+        asked(
+            "POST /v1/chat/completions, 65 tags",
+            of_end_user("a").header("x-litellm-tags", (0..65).map(|tag| tag.to_string()).collect::<Vec<_>>().join(",")),
+        ),
         asked("POST /v1/chat/completions, two end users", of_end_user("a").header("x-litellm-end-user-id", "b")),
     ]
 }
@@ -236,6 +240,12 @@ fn more_requests() -> Vec<(String, Asked)> {
         chat(r#"{"model":"mini","tools":[{"name":"mine"}]}"#),
         chat(r#"{"model":"mini","vector_store_ids":["vs_2"]}"#),
         chat(r#"{"model":"mini","metadata":"{\"guardrails\":[]}"}"#),
+        asked("GET /mcp/m1", get("/mcp/m1")),
+        asked("GET /mcp, x-mcp-servers: m1,m2", get("/mcp").header("x-mcp-servers", "m1, m2")),
+        asked("POST /a2a/a1", post("/a2a/a1", "{}")),
+        asked("POST /a2a/a2", post("/a2a/a2", "{}")),
+        asked("POST /v1/search/s1", post("/v1/search/s1", r#"{"query":"x"}"#)),
+        asked("POST /v1/search, tool s2", post("/v1/search", r#"{"search_tool_name":"s2"}"#)),
         asked("POST /v1/files, target big", post("/v1/files", r#"{"target_model_names":"mini,big"}"#)),
         asked(
             "POST /v1/files, a large form",
@@ -286,9 +296,12 @@ async fn whole_page() -> String {
     files.write("tollgate.yaml", &config("request: { allowed_ips: [10.0.0.0/8] }\n"));
     let running = Running::start(&files.config()).await;
     let peers = peers(&running.client().await).await;
+    files.write("tollgate.yaml", &config("proxy_budget: 3\nmodels: [{ name: free, zero_cost: true }]\n"));
+    let running = Running::start(&files.config()).await;
+    let spent = spent(&running.client().await).await;
     files.write("tollgate.yaml", &config(STRICT));
     let running = Running::start(&files.config()).await;
-    format!("{everything}{closed}{peers}{}", strict(&running.client().await).await)
+    format!("{everything}{closed}{peers}{spent}{}", strict(&running.client().await).await)
 }
 
 const FORM: &str = "--x\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nbig\r\n--x--\r\n";
@@ -329,6 +342,24 @@ async fn closed(client: &Client) -> String {
         ("POST /v1/embeddings", post("/v1/embeddings", r#"{"model":"big"}"#)),
         ("GET /key/info", get("/key/info")),
         ("GET /team/info", get("/team/info")),
+    ] {
+        for key in [MASTER_KEY, "sk-open"] {
+            let who = if key == MASTER_KEY { "master" } else { "open" };
+            let outcome = client.outcome(asked.clone().key(key).raw()).await.summary();
+            writeln!(page, "  {title:<22} {who:<8} {outcome}").unwrap();
+        }
+    }
+    page
+}
+
+/// A deployment whose money is spent.
+async fn spent(client: &Client) -> String {
+    let mut page = String::from("\nwhere `proxy_budget` is spent\n");
+    for (title, asked) in [
+        ("chat, big", post("/v1/chat/completions", r#"{"model":"big"}"#)),
+        ("chat, free", post("/v1/chat/completions", r#"{"model":"free"}"#)),
+        ("GET /v1/models", get("/v1/models")),
+        ("GET /key/info", get("/key/info")),
     ] {
         for key in [MASTER_KEY, "sk-open"] {
             let who = if key == MASTER_KEY { "master" } else { "open" };
@@ -407,7 +438,8 @@ const REASONS: &[(&str, &[DenyReason])] = &[
             DenyReason::ModelMalformed,
             DenyReason::ModelAmbiguous,
             DenyReason::FallbackMalformed,
-            DenyReason::RequestTooLarge,
+            DenyReason::EndUserMalformed,
+            DenyReason::TagsMalformed,
         ],
     ),
     ("end_user_blocked", &[DenyReason::EndUserBlocked]),
@@ -424,6 +456,9 @@ const REASONS: &[(&str, &[DenyReason])] = &[
     ("org_models", &[DenyReason::OrganizationModelDenied]),
     ("tools", &[DenyReason::ToolDenied]),
     ("vector_stores", &[DenyReason::VectorStoreDenied]),
+    ("agents", &[DenyReason::AgentDenied]),
+    ("search_tools", &[DenyReason::SearchToolDenied]),
+    ("mcp_servers", &[DenyReason::McpServerDenied]),
     ("guardrails", &[DenyReason::GuardrailsDenied]),
     ("enforced_params", &[DenyReason::ParameterMissing]),
     ("key_budget", &[DenyReason::KeyBudgetExceeded]),
@@ -436,6 +471,7 @@ const REASONS: &[(&str, &[DenyReason])] = &[
     ("end_user_budget", &[DenyReason::EndUserBudgetExceeded]),
     ("end_user_model_budget", &[DenyReason::EndUserModelBudgetExceeded]),
     ("tag_budget", &[DenyReason::TagBudgetExceeded]),
+    ("proxy_budget", &[DenyReason::ProxyBudgetExceeded]),
 ];
 
 /// A new check needs a row, and its reasons must be on the page.

@@ -17,8 +17,9 @@ pub fn text(metadata: &Struct, name: &str) -> Option<String> {
     }
 }
 
+/// A struct as JSON.
 #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else there may be is wrong")]
-fn to_json(metadata: &Struct) -> Value {
+pub fn to_json(metadata: &Struct) -> Value {
     let value = |kind: &Option<Kind>| match kind.as_ref().unwrap() {
         Kind::StringValue(text) => json!(text),
         Kind::StructValue(inner) => to_json(inner),
@@ -59,7 +60,11 @@ async fn metadata_of(asked: Asked) -> Value {
          organizations:\n- {{ organization_id: acme, organization_alias: Acme }}\n",
         hash("sk-ada")
     );
-    let files = Files::new(&config(""), &keys);
+    metadata_with("", &keys, asked).await
+}
+
+async fn metadata_with(additions: &str, keys: &str, asked: Asked) -> Value {
+    let files = Files::new(&config(additions), keys);
     let running = Running::start(&files.config()).await;
     let response = running.client().await.check(asked.header("x-request-id", "req-1").raw()).await.unwrap();
     let mut metadata = to_json(&response.dynamic_metadata.unwrap());
@@ -80,6 +85,11 @@ async fn an_allowed_request_carries_the_identity() {
         "user": {"id": "ada", "email": "ada@example.com", "role": "internal_user"},
         "team": {"id": "red", "alias": "Red"},
         "org": {"id": "acme", "alias": "Acme"},
+        "permissions": {
+            "tools": {"unrestricted": "true"}, "vector_stores": {"unrestricted": "true"},
+            "agents": {"unrestricted": "true"}, "search_tools": {"unrestricted": "true"},
+            "mcp_servers": {"unrestricted": "false"},
+        },
         "project": {"id": "bot", "alias": "Bot"},
         "agent": {"id": "crawler"},
         "end_user": {"id": "c1", "region": "eu"},
@@ -100,6 +110,40 @@ async fn an_allowed_request_carries_the_identity() {
     });
     assert_eq!(metadata, expected);
     assert_eq!(through_the_proto(&metadata), expected);
+}
+
+#[tokio::test]
+async fn what_is_granted_is_told_ag1() {
+    let keys = format!(
+        "keys:\n- {{ key_hash: {}, user_id: ada, team_id: red, models: [mini, fast, 'gpt-*'], agent_id: bot, \
+         access_group_ids: [extra], aliases: {{ fast: gpt-4o }}, model_max_budget: {{ gpt-4o: {{ budget_limit: 5 }} }}, \
+         model_spend: {{ gpt-4o: 2 }}, object_permission: {{ agents: [a], mcp_servers: [m1, m2], search_tools: [s] }}, \
+         metadata: {{ allowed_tools: [t1, t2], guardrails: [pii], policies: [p], disable_global_guardrails: true }} }}\n\
+         teams:\n- {{ team_id: red, organization_id: acme, members_with_roles: [{{ user_id: ada, role: admin }}], \
+         object_permission: {{ agents: [b], mcp_servers: [m2, m3] }}, metadata: {{ allowed_tools: [t2], guardrails: [pii, injection] }} }}\n\
+         agents:\n- {{ agent_id: bot, object_permission: {{ mcp_servers: [m2, m4, m9] }} }}\n\
+         access_groups:\n- {{ access_group_id: extra, access_model_names: [more], access_mcp_server_ids: [m4], assigned_team_ids: [red] }}\n\
+         organizations:\n- {{ organization_id: acme, models: ['*'] }}\nproxy_spend: 1.5\n",
+        hash("sk-a")
+    );
+    let config = "proxy_budget: 3\n";
+    let chat = metadata_with(config, &keys, post("/v1/chat/completions", r#"{"model":"fast"}"#).key("sk-a")).await;
+    let only = |names: &[&str]| json!({"unrestricted": "false", "names": names});
+    let permissions = json!({
+        "tools": only(&["t2"]), "vector_stores": {"unrestricted": "true"}, "agents": {"unrestricted": "false"},
+        "search_tools": only(&["s"]), "mcp_servers": only(&["m2", "m4"]),
+    });
+    assert_eq!(chat["permissions"], permissions);
+    assert_eq!(chat["request"]["upstream_model"], "gpt-4o");
+    assert_eq!(chat["team"]["member_role"], "admin");
+    assert_eq!(chat["budget"]["models"], json!([{"model": "gpt-4o", "spend": "2", "max": "5"}]));
+    assert_eq!(chat["budget"]["proxy"], json!({"spend": "1.5", "max": "3"}));
+    let guardrails = json!({"names": ["pii", "injection"], "policies": ["p"], "disable_global": "true"});
+    assert_eq!(chat["guardrails"], guardrails);
+    assert_eq!(through_the_proto(&chat), chat);
+    let listed = metadata_with(config, &keys, get("/v1/models").key("sk-a")).await;
+    assert_eq!(listed["permissions"]["models"], json!([only(&["fast", "gpt-*", "mini", "more"])]));
+    assert_eq!(through_the_proto(&listed), listed);
 }
 
 #[tokio::test]

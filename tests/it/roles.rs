@@ -86,8 +86,8 @@ fn cell(table: &RouteTable, identity: &Identity, path: &str, method: Method) -> 
         request: &request,
         now: Timestamp::UNIX_EPOCH,
     };
-    let (ask, named, models) = (Ok(ask), Named::default(), ModelMap::default());
-    let asked = Asked::new(facts, &ask, &named, &models);
+    let (ask, named, models): (Result<_, DenyReason>, _, _) = (Ok(ask), Named::default(), ModelMap::default());
+    let asked = Asked::new(facts, ask.as_ref().map_err(|reason| *reason), &named, &models);
     let verdict = policy::judge_caller(&facts).and_then(|()| policy::judge_request(&asked));
     let Err(reason) = verdict else {
         return "+";

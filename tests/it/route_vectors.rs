@@ -388,7 +388,7 @@ fn judge(vector: &Vector, table: &RouteTable, path: &str, found: Option<&Match<'
         now: Timestamp::UNIX_EPOCH,
     };
     let (named, models) = (Named::default(), ModelMap::default());
-    let asked = Asked::new(facts, &ask, &named, &models);
+    let asked = Asked::new(facts, ask.as_ref().map_err(|reason| *reason), &named, &models);
     let wanted = checks(&vector.function);
     let mut checks = CHECKS.iter().filter(|check| wanted.contains(&check.name));
     let verdict = checks.try_for_each(|check| check.run(&asked));

@@ -75,9 +75,14 @@ pub(super) fn of_request(explanation: &Explanation, models: &ModelMap, identity:
         lines.push(("end user", format!("{id}{known}")));
     }
     let spent: String = explanation.named.tags.iter().map(|tag| spent_of(&tag.budget)).collect();
-    for (label, names, more) in
-        [("tags", &ask.tags, spent.as_str()), ("tools", &ask.tools, ""), ("stores", &ask.vector_stores, "")]
-    {
+    for (label, names, more) in [
+        ("tags", &ask.tags, spent.as_str()),
+        ("tools", &ask.tools, ""),
+        ("stores", &ask.vector_stores, ""),
+        ("agents", &ask.agents, ""),
+        ("searches", &ask.search_tools, ""),
+        ("servers", &ask.mcp_servers, ""),
+    ] {
         if !names.is_empty() || !more.is_empty() {
             lines.push((label, names.join(", ") + more));
         }

@@ -5,20 +5,20 @@ mod people;
 mod records;
 mod refer;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::permissions;
+use super::permissions::{self, AgentGroups};
 use super::problem::Problems;
-use super::raw::{RawKey, RawKeyFile, RawObjectPermission};
+use super::raw::{RawAgent, RawKey, RawKeyFile, RawObjectPermission};
 use crate::authn::MasterKey;
 use crate::core::budget::Budget;
 use crate::core::credential::KeyHash;
 use crate::core::model_list::ModelList;
-use crate::core::record::permissions::RequestGrants;
+use crate::core::record::permissions::{Names, ObjectGrants, RequestGrants, mcp_servers};
 use crate::core::record::{Agent, Aliases, EndUser, KeyRecord, Organization, Permissions, User};
 use crate::core::route::grant::RouteGrants;
 use crate::core::route::groups::GroupNames;
@@ -26,7 +26,7 @@ use crate::core::route::pass_through::PassThroughGrants;
 use crate::store::FileStore;
 use money::{Rows, Written, limits};
 use people::{TeamAndMore, bare_organization, bare_project, bare_team};
-use records::{Group, Members, ProjectAndMore, agent, with_default};
+use records::{Group, Members, ProjectAndMore, with_default};
 
 /// What the configuration hands to the key file.
 pub(super) struct Context<'a> {
@@ -48,6 +48,7 @@ pub(super) fn compile(
     let mut compiler = Compiler {
         file: context.file,
         names: context.names,
+        agent_groups: agent_groups(raw.agents.as_deref().unwrap_or_default()),
         problems: Problems::default(),
         warnings: Problems::default(),
     };
@@ -81,6 +82,7 @@ struct Sections {
 struct Compiler<'a> {
     file: &'a Path,
     names: &'a GroupNames,
+    agent_groups: AgentGroups,
     problems: Problems,
     warnings: Problems,
 }
@@ -104,11 +106,12 @@ impl Compiler<'_> {
             compiler.team(place, raw, organizations.as_ref(), &groups, &rows)
         });
         let users = self.index("users", raw.users.as_deref(), Self::user);
-        let projects =
-            self.index("projects", raw.projects.as_deref(), |compiler, place, raw| compiler.project(place, raw, &rows));
-        let agents = self.index("agents", raw.agents.as_deref(), |_, _, raw| agent(raw));
+        let projects = self.index("projects", raw.projects.as_deref(), |compiler, place, raw| {
+            compiler.project(place, raw, teams.as_ref(), &rows)
+        });
+        let agents = self.index("agents", raw.agents.as_deref(), Self::agent);
         let defaults = teams.iter().flatten().filter_map(|(id, team)| Some((id.clone(), team.member_row.clone()?)));
-        let members = self.members(&raw.team_memberships, &rows, &defaults.collect());
+        let members = self.members(&raw.team_memberships, users.as_ref(), teams.as_ref(), &rows, &defaults.collect());
         Sections { users, teams, organizations, projects, agents, members, groups, rows }
     }
 
@@ -124,6 +127,12 @@ impl Compiler<'_> {
             let budget = with_default(Budget::default(), Some(row));
             Arc::new(EndUser { budget, model_budgets, limits: row.limits, ..EndUser::default() })
         });
+        let spent = raw.proxy_spend.map(|spend| self.amount("proxy_spend", spend));
+        let resets_at = self.time("proxy_budget_reset_at", raw.proxy_budget_reset_at.as_deref());
+        store.proxy = spent.flatten().map(|spend| Budget { spend, resets_at, ..Budget::default() });
+        let emails = raw.users.iter().flatten().filter_map(|user| user.user_email.as_deref());
+        let ids = raw.users.iter().flatten().map(|user| user.user_id.as_str());
+        store.people = ids.chain(emails).map(str::to_lowercase).collect();
         let tags = self.index("tags", Some(&raw.tags), |compiler, place, raw| compiler.tag(place, raw, rows));
         store.tags = tags.unwrap_or_default();
     }
@@ -153,11 +162,23 @@ impl Compiler<'_> {
         objects: Option<&RawObjectPermission>,
     ) -> RequestGrants {
         let mut problems = Vec::new();
-        let grants = permissions::compile(metadata, objects, &mut problems);
+        let grants = permissions::compile(metadata, objects, &self.agent_groups, &mut problems);
+        self.report(place, problems);
+        grants
+    }
+
+    /// Objects that somebody beside key and team leaves to requests.
+    fn restrictions(&mut self, place: &str, objects: Option<&RawObjectPermission>) -> ObjectGrants {
+        let mut problems = Vec::new();
+        let grants = permissions::restrictions(objects, &self.agent_groups, &mut problems);
+        self.report(place, problems);
+        grants
+    }
+
+    fn report(&mut self, place: &str, problems: permissions::Problems) {
         for (member, text) in problems {
             self.problem(format!("{place}.{member}"), text);
         }
-        grants
     }
 
     fn permissions(&mut self, place: &str, raw: &BTreeMap<String, Value>) -> Permissions {
@@ -193,7 +214,12 @@ impl Compiler<'_> {
         key.tags = self.tags_of(&place, &raw.metadata);
         self.owners(&place, raw, sections, &mut key);
         let (groups, team) = (&sections.groups, raw.team_id.as_deref());
-        key.group_models = self.group_models(&place, &raw.access_group_ids, groups, team, Some(&key.hash));
+        let granted = self.groups(&place, &raw.access_group_ids, groups, team, Some(&key.hash));
+        key.group_models = granted.models;
+        let of_team = team.and_then(|id| sections.teams.as_ref()?.get(id)).map(|team| &team.mcp_servers);
+        let of_team = of_team.cloned().unwrap_or(Names::Only(BTreeSet::new()));
+        let objects = &mut key.requests.objects;
+        objects.mcp_servers = mcp_servers(&objects.mcp_servers, &of_team, &granted.mcp_servers);
         self.money(&place, raw, sections, &mut key);
         hash.map(|_| key)
     }
@@ -215,6 +241,8 @@ impl Compiler<'_> {
             let listed = listed.and_then(|(user, team)| sections.members.get(&(user.clone(), team.clone())));
             let unlisted = || raw.user_id.as_ref().and(team.unlisted_member.clone());
             key.member = listed.cloned().or_else(unlisted);
+            let role = raw.user_id.as_ref().and_then(|id| team.roles.get(id));
+            key.member_role = role.cloned();
             if key.pass_through.is_empty() {
                 key.pass_through = team.pass_through.clone();
             }
@@ -222,6 +250,9 @@ impl Compiler<'_> {
             key.team = Some(Arc::clone(&team.team));
         }
         if let Some(project) = project {
+            if project.team.as_ref().is_some_and(|team| raw.team_id.as_ref().is_some_and(|own| own != team)) {
+                self.problem(format!("{place}.project_id"), "the project belongs to another team than the key");
+            }
             key.tags.extend(project.tags.iter().cloned());
             key.project = Some(Arc::clone(&project.project));
         }
@@ -274,6 +305,16 @@ impl Compiler<'_> {
             }
         }
     }
+}
+
+fn agent_groups(agents: &[RawAgent]) -> AgentGroups {
+    let mut groups = AgentGroups::new();
+    for agent in agents {
+        for group in &agent.agent_access_groups {
+            groups.entry(group.clone()).or_default().push(agent.agent_id.clone());
+        }
+    }
+    groups
 }
 
 fn model_list(models: &[String]) -> ModelList {

@@ -83,6 +83,9 @@ impl Compiler<'_> {
     ) -> BTreeMap<Box<str>, OneModel> {
         let models = raw.iter().map(|(name, raw)| {
             let place = format!("{place}.model_max_budget.{name}");
+            if name.contains('*') {
+                self.problem(&place, "a budget is for one model; write its name");
+            }
             if raw.budget_limit.is_some() && raw.max_budget.is_some() {
                 self.problem(&place, "`budget_limit` and `max_budget` are one thing; keep one");
             }
@@ -106,7 +109,12 @@ impl Compiler<'_> {
             })
             .collect();
         let budgets = models.iter().filter(|(_, model)| model.max.is_some()).map(|(name, model)| {
-            let spend = spend.get(name.as_ref()).copied().unwrap_or_default();
+            // What was spent under a provider's name was spent on the model.
+            let own = |spent: &str| {
+                spent == name.as_ref() || spent.rsplit_once('/').is_some_and(|(_, short)| short == name.as_ref())
+            };
+            let sum: f64 = spend.iter().filter(|(spent, _)| own(spent)).map(|(_, amount)| amount.dollars()).sum();
+            let spend = Amount::new(sum).unwrap_or_default();
             (name.clone(), Budget { max: model.max, spend, ..Budget::default() })
         });
         budgets.collect()
@@ -164,7 +172,7 @@ impl Compiler<'_> {
         self.amount(&format!("{place}.max_budget"), written?)
     }
 
-    fn amount(&mut self, place: &str, written: f64) -> Option<Amount> {
+    pub(super) fn amount(&mut self, place: &str, written: f64) -> Option<Amount> {
         let amount = Amount::new(written);
         if amount.is_none() {
             self.problem(place, "it must be an amount: a number that is not negative");

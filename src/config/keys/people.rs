@@ -1,6 +1,6 @@
 //! Users, teams and organisations of the key file.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -10,15 +10,19 @@ use super::records::{Group, ProjectAndMore, with_default};
 use super::{Compiler, aliases, model_list};
 use crate::config::raw::{RawMembership, RawOrganization, RawTeam, RawUser};
 use crate::core::budget::Budget;
+use crate::core::record::permissions::Names;
 use crate::core::record::{Member, Organization, Project, Role, Team, User};
 use crate::core::route::pass_through::PassThroughGrants;
 
 /// A team, and what its keys inherit from it.
-#[derive(Default)]
 pub(super) struct TeamAndMore {
     pub(super) team: Arc<Team>,
     pub(super) organization: Option<Arc<Organization>>,
     pub(super) pass_through: PassThroughGrants,
+    /// MCP servers it grants, by itself and by its access groups.
+    pub(super) mcp_servers: Names,
+    /// Roles of members.
+    pub(super) roles: HashMap<String, String>,
     pub(super) tags: Vec<String>,
     /// The budget of members without a limit of their own (LiteLLM COMMON-13).
     pub(super) member_row: Option<Arc<Row>>,
@@ -35,6 +39,7 @@ impl Compiler<'_> {
             id: raw.organization_id.clone(),
             alias: raw.organization_alias.clone(),
             models: model_list(&raw.models),
+            objects: self.restrictions(place, raw.object_permission.as_ref()),
             budget: self.budget(place, &written, row.as_deref()),
             limits: own.or(row.map(|row| row.limits).unwrap_or_default()),
             model_limits: self.model_limits(place, &raw.metadata),
@@ -54,13 +59,18 @@ impl Compiler<'_> {
         let organization =
             self.refer(place, "organization_id", raw.organization_id.as_deref(), organizations, bare_organization);
         let written = Written { max: raw.max_budget, spend: raw.spend, reset_at: raw.budget_reset_at.as_deref() };
+        let granted = self.groups(place, &raw.access_group_ids, groups, Some(id), None);
+        let mut requests = self.requests(place, &raw.metadata, raw.object_permission.as_ref());
+        // They count together with the key's own (OBJ-1).
+        let of_team = std::mem::take(&mut requests.objects.mcp_servers);
         let team = Team {
             id: id.to_owned(),
             alias: raw.team_alias.clone(),
             blocked: raw.blocked,
+            is_label: false,
             models: model_list(&raw.models),
-            requests: self.requests(place, &raw.metadata, raw.object_permission.as_ref()),
-            group_models: self.group_models(place, &raw.access_group_ids, groups, Some(id), None),
+            requests,
+            group_models: granted.models,
             aliases: aliases(&raw.model_aliases),
             budget: self.budget(place, &written, None),
             windows: self.windows(place, &raw.budget_limits),
@@ -76,6 +86,8 @@ impl Compiler<'_> {
             team: Arc::new(team),
             organization,
             pass_through: self.pass_through(place, &raw.metadata),
+            mcp_servers: of_team.or(&Names::Only(granted.mcp_servers)),
+            roles: raw.members_with_roles.iter().map(|member| (member.user_id.clone(), member.role.clone())).collect(),
             tags: self.tags_of(place, &raw.metadata),
             member_row: row,
             unlisted_member: unlisted,
@@ -130,8 +142,17 @@ impl Compiler<'_> {
 }
 
 pub(super) fn bare_team(id: &str) -> TeamAndMore {
-    let team = Team { id: id.to_owned(), ..Team::default() };
-    TeamAndMore { team: Arc::new(team), ..TeamAndMore::default() }
+    let team = Team { id: id.to_owned(), is_label: true, ..Team::default() };
+    TeamAndMore {
+        team: Arc::new(team),
+        organization: None,
+        pass_through: PassThroughGrants::default(),
+        mcp_servers: Names::Only(BTreeSet::new()),
+        roles: HashMap::new(),
+        tags: Vec::new(),
+        member_row: None,
+        unlisted_member: None,
+    }
 }
 
 pub(super) fn bare_organization(id: &str) -> Organization {
@@ -140,5 +161,5 @@ pub(super) fn bare_organization(id: &str) -> Organization {
 
 pub(super) fn bare_project(id: &str) -> ProjectAndMore {
     let project = Project { id: id.to_owned(), ..Project::default() };
-    ProjectAndMore { project: Arc::new(project), tags: Vec::new() }
+    ProjectAndMore { project: Arc::new(project), team: None, tags: Vec::new() }
 }

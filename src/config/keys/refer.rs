@@ -61,10 +61,17 @@ impl Compiler<'_> {
         found
     }
 
+    /// An id that must be listed where the file has the section.
+    pub(super) fn find_if<T>(&mut self, place: &str, field: &str, id: &str, section: Option<&HashMap<String, Arc<T>>>) {
+        if let Some(section) = section {
+            self.find(place, field, Some(id), section);
+        }
+    }
+
     /// An id travels in a header, whole or not at all.
     pub(super) fn check_id(&mut self, place: &str, id: Option<&str>) {
         if id.is_some_and(|id| HeaderValue::encode(id).is_none()) {
-            self.problem(place, "the id is empty, or longer than 256 bytes once percent-encoded");
+            self.problem(place, "the id is empty, or longer than 256 bytes");
         }
     }
 }

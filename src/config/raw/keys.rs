@@ -42,6 +42,10 @@ pub struct RawKeyFile {
     /// Labels of requests with a budget of their own.
     #[serde(default)]
     pub tags: Vec<RawTag>,
+    /// What all requests together have spent, in US dollars; for `proxy_budget` of the configuration.
+    pub proxy_spend: Option<f64>,
+    /// When that begins anew; said to those who are refused.
+    pub proxy_budget_reset_at: Option<String>,
 }
 
 /// A virtual key. Field names are LiteLLM's.
@@ -180,6 +184,9 @@ pub struct RawTeam {
     pub blocked: bool,
     /// Objects the team's keys may name.
     pub object_permission: Option<RawObjectPermission>,
+    /// Roles of members, for the upstream.
+    #[serde(default)]
+    pub members_with_roles: Vec<RawTeamRole>,
     /// Access groups. A group counts where it names the team in return.
     #[serde(default)]
     pub access_group_ids: Vec<String>,
@@ -210,6 +217,16 @@ pub struct RawTeam {
     pub metadata: BTreeMap<String, serde_json::Value>,
 }
 
+/// A member's role in a team. Field names are LiteLLM's.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawTeamRole {
+    /// The person.
+    pub user_id: String,
+    /// The role, such as `admin` or `user`.
+    pub role: String,
+}
+
 /// An organisation. Field names are LiteLLM's.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -221,6 +238,8 @@ pub struct RawOrganization {
     /// Models the organisation's keys may name. Empty does not restrict.
     #[serde(default)]
     pub models: Vec<String>,
+    /// Objects the organisation's keys may name, of those they may themselves.
+    pub object_permission: Option<RawObjectPermission>,
     /// What may be spent, in US dollars. Without it there is no limit; `0` refuses at once.
     pub max_budget: Option<f64>,
     /// What was spent since the budget last began anew, in US dollars.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::request::RawObjectPermission;
+
 /// What may be spent in a window of time.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -126,6 +128,9 @@ pub struct RawAccessGroup {
     /// Models the group grants, beside those of the lists.
     #[serde(default)]
     pub access_model_names: Vec<String>,
+    /// MCP servers the group grants, beside those of the lists.
+    #[serde(default)]
+    pub access_mcp_server_ids: Vec<String>,
     /// Teams the group is for.
     #[serde(default)]
     pub assigned_team_ids: Vec<String>,
@@ -142,9 +147,14 @@ pub struct RawAgent {
     pub agent_id: String,
     /// A name for people.
     pub agent_name: Option<String>,
+    /// Groups it is in, for `agent_access_groups` of others.
+    #[serde(default)]
+    pub agent_access_groups: Vec<String>,
     /// Its requests must carry `x-litellm-trace-id`, or the id of a session.
     #[serde(default)]
     pub require_trace_id_on_calls_by_agent: bool,
+    /// Objects the agent may name, of those its key may.
+    pub object_permission: Option<RawObjectPermission>,
     /// Requests a minute, for the proxy's rate limiter.
     pub rpm_limit: Option<u64>,
     /// Tokens a minute, for the proxy's rate limiter.
@@ -162,6 +172,8 @@ pub struct RawEndUser {
     /// Refuse requests for this end user.
     #[serde(default)]
     pub blocked: bool,
+    /// Objects requests for it may name, of those their key may.
+    pub object_permission: Option<RawObjectPermission>,
     /// Where its models must run, such as `eu`: told to the upstream.
     pub allowed_model_region: Option<String>,
     /// What may be spent, in US dollars. Without it there is no limit; `0` refuses at once.

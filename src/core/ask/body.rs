@@ -46,7 +46,7 @@ pub(super) fn read<'r>(view: &RequestView<'_>, reading: &'r Reading<'r>, forms: 
         Ok(Kind::Form(_)) => Err(DenyReason::BodyMalformed),
         Err(reason) => Err(reason),
     };
-    let unread = read.err().or(facts.objection);
+    let unread = facts.objection.or(read.err());
     Body { facts, unread, sent: true, multipart }
 }
 
@@ -64,14 +64,19 @@ fn json(bytes: &[u8], facts: &mut Facts<'_>) -> Result<(), DenyReason> {
 /// How every reader takes the body. LiteLLM reads everything but forms as JSON, so that is what is judged
 /// as JSON here; a form type would hide the members (BD6).
 fn kind(headers: &HeaderView<'_>) -> Result<Kind, DenyReason> {
-    let text = |name| headers.all(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect::<Vec<_>>();
-    let plain = |encoding: &String| encoding.trim().is_empty() || encoding.trim().eq_ignore_ascii_case("identity");
-    if !text("content-encoding").iter().all(plain) {
+    let plain = |encoding: &[u8]| {
+        let encoding = encoding.trim_ascii();
+        encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity")
+    };
+    if !headers.all("content-encoding").all(plain) {
         return Err(DenyReason::BodyMalformed);
     }
-    let types = text("content-type");
-    let [kind] = types.as_slice() else {
-        return if types.is_empty() { Ok(Kind::Json) } else { Err(DenyReason::BodyMalformed) };
+    let mut types = headers.all("content-type");
+    let kind = match (types.next(), types.next()) {
+        (None, _) => return Ok(Kind::Json),
+        (Some(kind), None) if kind.eq_ignore_ascii_case(b"application/json") => return Ok(Kind::Json),
+        (Some(kind), None) => std::str::from_utf8(kind).map_err(|_| DenyReason::BodyMalformed)?,
+        (Some(_), Some(_)) => return Err(DenyReason::BodyMalformed),
     };
     let lower = kind.to_ascii_lowercase();
     // Every spelling of the parameter but the plain one is left to readers who know more of them, such as

@@ -2,7 +2,7 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "a place without a meaning of its own is a parameter")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Display;
 
 use super::MAX_MODEL;
@@ -38,6 +38,7 @@ pub(super) struct Facts<'r> {
     pub(super) names_fallbacks: bool,
     /// Further models the upstream may use.
     pub(super) also: Vec<String>,
+    also_known: HashSet<String>,
     /// Whether there is a member beside `user_email` and `password`.
     pub(super) beyond_profile: bool,
     /// Tags, from every place.
@@ -48,6 +49,8 @@ pub(super) struct Facts<'r> {
     pub(super) tools: Vec<String>,
     /// Ids of vector stores.
     pub(super) vector_stores: Vec<String>,
+    /// MCP servers that tools name.
+    pub(super) mcp_servers: Vec<String>,
     /// Whether the caller changes which guardrails run.
     pub(super) touches_guardrails: bool,
     /// Whether a member names a managed object.
@@ -55,6 +58,8 @@ pub(super) struct Facts<'r> {
     pub(super) depth: usize,
     nested: usize,
     tool_hint: Option<String>,
+    /// Whether the tool is the provider's, whose type says what it is.
+    hosted: bool,
 }
 
 /// A value, as far as a rule is interested in it.
@@ -93,22 +98,30 @@ impl<'r> Facts<'r> {
             banned: false,
             names_fallbacks: false,
             also: Vec::new(),
+            also_known: HashSet::new(),
             beyond_profile: false,
             tags: Vec::new(),
             names_tags: false,
             tools: Vec::new(),
             vector_stores: Vec::new(),
+            mcp_servers: Vec::new(),
             touches_guardrails: false,
             names_managed_id: false,
             depth: 0,
             nested: 0,
             tool_hint: None,
+            hosted: false,
         }
     }
 
     /// The value of a slot, when the body has one.
     pub(super) fn value(&self, slot: Slot) -> Option<&Texts> {
         self.slots.get(&slot)
+    }
+
+    /// The same, for good.
+    pub(super) fn take(&mut self, slot: Slot) -> Option<Texts> {
+        self.slots.remove(&slot)
     }
 
     /// Whether a member that must be there is not.
@@ -141,7 +154,9 @@ impl<'r> Facts<'r> {
         self.names_fallbacks |= matches!(value, Place::Fallbacks | Place::RouterSettings)
             || (value == Place::FallbackDict && place != Place::FallbackDict);
         self.names_tags |= value == Place::Tags;
-        if place == Place::Tool && self.tool_hint.is_none() {
+        // Those say what the tool is by their values.
+        let telling = matches!(name, "type" | "name" | "function");
+        if place == Place::Tool && !telling && self.tool_hint.is_none() {
             self.tool_hint = Some(name.to_owned());
         }
     }
@@ -186,13 +201,29 @@ impl<'r> Facts<'r> {
             Place::AlsoModel | Place::FallbackName | Place::Fallback | Place::FallbackTarget => self.also_model(text),
             Place::ToolName => self.tool(text),
             Place::ObjectId => self.names_managed_id |= is_managed_id(text),
-            Place::ToolType => self.tool_hint = Some(text.to_owned()),
+            Place::ToolType => {
+                self.hosted = !matches!(text, "function" | "custom");
+                self.tool_hint = self.hosted.then(|| text.to_owned());
+            }
             Place::Tag => push(&mut self.tags, text, &mut self.objection),
             Place::Tags => text.split(',').for_each(|tag| push(&mut self.tags, tag, &mut self.objection)),
-            Place::Store | Place::Stores => push(&mut self.vector_stores, text, &mut self.objection),
+            Place::Store | Place::Stores => {
+                self.names_managed_id |= is_managed_id(text);
+                push(&mut self.vector_stores, text, &mut self.objection);
+            }
+            Place::McpUrl => self.mcp_url(text),
             Place::Tool | Place::Function | Place::Functions => self.tool(""),
             _ if place.parses_texts() => self.json(place, text),
             _ => self.other(place),
+        }
+    }
+
+    /// The address of an MCP server in a tool: LiteLLM's own have no host.
+    fn mcp_url(&mut self, url: &str) {
+        let path =
+            url.trim().strip_prefix("litellm_proxy").map(|path| path.trim_start_matches("/mcp").trim_matches('/'));
+        for server in path.into_iter().flat_map(|servers| servers.split(',')).filter(|server| !server.is_empty()) {
+            push(&mut self.mcp_servers, server, &mut self.objection);
         }
     }
 
@@ -261,7 +292,7 @@ impl<'r> Facts<'r> {
     pub(super) fn open_object(&mut self, place: Place) -> Mark {
         match place {
             Place::Top | Place::Fallback | Place::FallbackTarget | Place::FallbackDict | Place::Function => {}
-            Place::Tool => self.tool_hint = None,
+            Place::Tool => (self.tool_hint, self.hosted) = (None, false),
             _ => self.other(place),
         }
         Mark { tools: self.tools.len(), models: 0, foreign: 0 }
@@ -272,6 +303,13 @@ impl<'r> Facts<'r> {
             // Hosted tools have a type in place of a name, Google's only a member of that name.
             let hint = self.tool_hint.take().filter(|_| place == Place::Tool).unwrap_or_default();
             self.tool(&hint);
+        } else if place == Place::Tool && self.hosted {
+            // A name beside the type of a hosted tool is nobody's, but for Anthropic's dated types.
+            let kind = self.tool_hint.take().unwrap_or_default();
+            let named = self.tools.last().is_some_and(|name| is_dated(&kind, name));
+            if !named {
+                self.tool(&kind);
+            }
         }
         // Either one model with parameters, or lists by model: in a mixture, readers differ (SEC-3).
         let ambiguous = match place {
@@ -290,6 +328,9 @@ impl<'r> Facts<'r> {
         }
         // Two values in one place say nothing that could be relied on.
         let twice = self.slots.get(&slot).is_some_and(|earlier| *earlier != value);
+        if twice && slot.is_end_user() {
+            self.object(DenyReason::EndUserMalformed);
+        }
         self.slots.insert(slot, if twice { Texts::Other } else { value });
     }
 
@@ -297,11 +338,12 @@ impl<'r> Facts<'r> {
         let name = text.trim();
         // A URL makes the upstream call it (S-158).
         let address = name.contains("://") || name.starts_with("//");
-        if name.is_empty() || name.len() > MAX_MODEL || name.chars().any(char::is_control) || address {
+        let odd = |c: char| c.is_control() || c == ',';
+        if name.is_empty() || name.len() > MAX_MODEL || name.chars().any(odd) || address {
             return self.object(DenyReason::FallbackMalformed);
         }
         self.garbled(name);
-        if !self.also.iter().any(|known| known == name) {
+        if self.also_known.insert(name.to_owned()) {
             push(&mut self.also, name, &mut self.objection);
         }
     }
@@ -317,6 +359,12 @@ impl<'r> Facts<'r> {
             self.malformed();
         }
     }
+}
+
+/// Whether a type is a name and a date, such as `web_search_20250305`.
+fn is_dated(kind: &str, name: &str) -> bool {
+    let date = kind.strip_prefix(name).and_then(|rest| rest.strip_prefix('_'));
+    date.is_some_and(|date| date.len() == 8 && date.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 impl Mark {

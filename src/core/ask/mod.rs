@@ -6,6 +6,7 @@ mod end_user;
 mod facts;
 mod form;
 mod managed;
+mod objects;
 mod place;
 pub mod rules;
 mod scan;
@@ -26,6 +27,10 @@ pub use managed::Managed;
 
 /// Longest model name, in bytes.
 pub const MAX_MODEL: usize = 256;
+/// Longest tag, in bytes.
+const MAX_TAG: usize = 256;
+/// Most tags of a request: each is looked up.
+const MAX_TAGS: usize = 64;
 
 /// What a request names.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -44,6 +49,8 @@ pub struct Ask {
     pub banned: bool,
     /// For whom the caller asks. The caller's word: for accounts, never for access (S-176).
     pub end_user: Option<String>,
+    /// Whether only the query says so, which does not satisfy a deployment that wants to be told (W03).
+    pub end_user_in_query: bool,
     /// Tags of the request, from every place (SEC-10).
     pub tags: Vec<String>,
     /// Whether the caller sends tags, be they none.
@@ -52,6 +59,12 @@ pub struct Ask {
     pub tools: Vec<String>,
     /// Vector stores.
     pub vector_stores: Vec<String>,
+    /// Agents.
+    pub agents: Vec<String>,
+    /// Search tools.
+    pub search_tools: Vec<String>,
+    /// MCP servers, and groups of them.
+    pub mcp_servers: Vec<String>,
     /// Whether the caller changes which guardrails run.
     pub touches_guardrails: bool,
     /// Whether a member that must be there is not.
@@ -94,7 +107,6 @@ pub fn read(
     found: &Match<'_>,
     reading: &Reading<'_>,
 ) -> Result<Ask, DenyReason> {
-    check_size(view, reading.rules)?;
     if found.route.class == Class::Management {
         return Ok(Ask { managed: Managed::read(view, query, reading), ..Ask::default() });
     }
@@ -110,67 +122,79 @@ pub fn read(
     let forms = !matches!(rule, ModelRule::Body | ModelRule::OptionalBody | ModelRule::Path);
     let body = if reads_body { body::read(view, reading, forms) } else { Body::none(reading) };
     let asked = query_facts(query, reading);
-    let mut unread = unread(rule, method, found.route.class, &body)?;
+    let mut unread = unread(rule, method, found.route.class, &body, reading.rules)?;
     if let Some(reason) = asked.objection {
-        unread = tolerate(rule, found.route.class, false, reason)?;
+        unread = tolerate(rule, found.route.class, false, reason, reading.rules)?;
     }
-    let model = if rule.applies(method) && rule != ModelRule::Opaque {
-        match sources::model(view, query, found, &body.facts, &asked) {
-            Ok(model) => model,
-            Err(reason) => {
-                unread = tolerate(rule, found.route.class, false, reason)?;
-                None
-            }
+    // Path, query and headers are the upstream's to read whatever the method.
+    let hidden = rule == ModelRule::Opaque;
+    let named = if hidden { Ok(None) } else { sources::model(view, query, found, &body.facts, &asked) };
+    let model = match named {
+        Ok(model) => model,
+        Err(reason) => {
+            unread = tolerate(rule, found.route.class, false, reason, reading.rules)?;
+            None
         }
-    } else {
-        None
     };
     if sources::names_managed_id(found, &body.facts) {
         // The model inside is not decoded, so nobody with a list may name such an object.
         unread = unread.or(Some(DenyReason::ModelMissing));
     }
-    Ok(assemble(view, found, reading, model, unread, body.facts, asked))
+    assemble(view, found, reading, model, unread, body.facts, asked)
 }
 
-fn assemble(
+fn assemble<'r>(
     view: &RequestView<'_>,
     found: &Match<'_>,
-    reading: &Reading<'_>,
+    reading: &'r Reading<'r>,
     model: Option<String>,
     unread: Option<DenyReason>,
-    mut body: Facts<'_>,
-    mut asked: Facts<'_>,
-) -> Ask {
-    let mut tags = end_user::header_tags(view);
+    mut body: Facts<'r>,
+    mut asked: Facts<'r>,
+) -> Result<Ask, DenyReason> {
+    let mut tags = end_user::header_tags(view)?;
     let names_tags = !tags.is_empty() || body.names_tags;
     tags.append(&mut body.tags);
     let mut distinct = std::collections::HashSet::new();
     tags.retain(|tag| !tag.is_empty() && distinct.insert(tag.clone()));
+    if tags.len() > MAX_TAGS || tags.iter().any(|tag| tag.len() > MAX_TAG) {
+        return Err(DenyReason::TagsMalformed);
+    }
     let mut vector_stores = std::mem::take(&mut body.vector_stores);
     vector_stores.append(&mut asked.vector_stores);
     vector_stores.extend(found.param("vector_store_id").map(str::to_owned));
     let lacks_params = reading.wanted.iter().any(|name| body.lacks(name) && asked.lacks(name));
-    let tools = sources::tools(found, &body, &asked);
+    let tools = sources::tools(found, &mut body, &mut asked);
+    let search_tools = objects::search_tools(found, &body, &asked);
+    let mcp_servers = objects::mcp_servers(view, found, &body, &asked);
     body.also.append(&mut asked.also);
-    Ask {
+    let (end_user, end_user_in_query) = end_user::find(view, reading.rules, &mut body, &mut asked)?;
+    Ok(Ask {
         model,
         also: std::mem::take(&mut body.also),
         names_fallbacks: body.names_fallbacks || asked.names_fallbacks,
         unread,
         banned: body.banned || asked.banned,
-        end_user: end_user::find(view, reading.rules, &body),
+        end_user,
+        end_user_in_query,
         tags,
         names_tags,
         tools,
         vector_stores,
+        agents: found.param("agent_id").map(str::to_owned).into_iter().collect(),
+        search_tools,
+        mcp_servers,
         touches_guardrails: body.touches_guardrails || asked.touches_guardrails,
         lacks_params,
         managed: Managed::default(),
-    }
+    })
 }
 
-/// LiteLLM PRE-1, which its licence turns off and we do not (SEC-38).
-fn check_size(view: &RequestView<'_>, rules: &RequestRules) -> Result<(), DenyReason> {
+/// LiteLLM PRE-1, of every request; its licence turns that off and ours does not (SEC-38).
+///
+/// # Errors
+/// [`DenyReason::RequestTooLarge`].
+pub fn check_size(view: &RequestView<'_>, rules: &RequestRules) -> Result<(), DenyReason> {
     let Some(limit) = rules.max_bytes else {
         return Ok(());
     };
@@ -184,27 +208,36 @@ fn check_size(view: &RequestView<'_>, rules: &RequestRules) -> Result<(), DenyRe
 }
 
 /// What is left unread of a body, where the route lets that pass.
-fn unread(rule: ModelRule, method: Method, class: Class, body: &Body<'_>) -> Result<Option<DenyReason>, DenyReason> {
+fn unread(
+    rule: ModelRule,
+    method: Method,
+    class: Class,
+    body: &Body<'_>,
+    rules: &RequestRules,
+) -> Result<Option<DenyReason>, DenyReason> {
     let required = matches!(rule, ModelRule::Body | ModelRule::OptionalBody | ModelRule::Path) && rule.applies(method);
     match body.unread {
-        Some(reason) => tolerate(rule, class, body.multipart, reason),
+        Some(reason) => tolerate(rule, class, body.multipart, reason, rules),
         None if required && !body.sent => Err(DenyReason::BodyMissing),
         None if rule == ModelRule::Form && rule.applies(method) && !body.sent => Ok(Some(DenyReason::BodyMissing)),
         None => Ok(None),
     }
 }
 
-/// A body may stay unread where the upstream is not LiteLLM, and a form where it is an upload that is
-/// larger than what the proxy buffers. Elsewhere it could hide what every caller is refused.
+/// A body may stay unread where the upstream is not LiteLLM, and where the deployment says so the rest of an
+/// upload that is larger than what the proxy buffers. Elsewhere it could hide what every caller is refused.
 fn tolerate(
     rule: ModelRule,
     class: Class,
     multipart: bool,
     reason: DenyReason,
+    rules: &RequestRules,
 ) -> Result<Option<DenyReason>, DenyReason> {
     let foreign = rule == ModelRule::Opaque || matches!(class, Class::PassThrough | Class::Custom);
-    let cut = matches!(reason, DenyReason::BodyTruncated | DenyReason::BodyLengthMissing);
-    let upload = multipart && cut && matches!(rule, ModelRule::Form | ModelRule::Named | ModelRule::Never);
+    let upload = rules.unseen_uploads
+        && multipart
+        && reason == DenyReason::BodyTruncated
+        && matches!(rule, ModelRule::Form | ModelRule::Named);
     if foreign || upload { Ok(Some(reason)) } else { Err(reason) }
 }
 

@@ -47,6 +47,8 @@ pub(super) enum Place {
     Tool,
     /// Its `type`.
     ToolType,
+    /// Its `server_url`.
+    McpUrl,
     /// A list of functions.
     Functions,
     /// One of them.
@@ -90,6 +92,15 @@ pub(super) enum Slot {
     Method,
     Name,
     RpcName,
+    SearchTool,
+    McpServer,
+}
+
+impl Slot {
+    /// Whether it says for whom the caller asks.
+    pub(super) fn is_end_user(self) -> bool {
+        matches!(self, Self::User | Self::LitellmUser | Self::MetadataUserId | Self::SafetyIdentifier)
+    }
 }
 
 /// Parameters that may stand beside the `model` of a fallback: they choose no model and no upstream.
@@ -131,6 +142,7 @@ impl Place {
             Self::Tool | Self::Function if name == "name" => Self::ToolName,
             Self::Tool => match name {
                 "type" => Self::ToolType,
+                "server_url" => Self::McpUrl,
                 "function" => Self::Function,
                 "functionDeclarations" | "function_declarations" => Self::Functions,
                 _ => control(name),
@@ -193,6 +205,8 @@ fn top(name: &str) -> Place {
         "safety_identifier" => Place::Value(Slot::SafetyIdentifier),
         "method" => Place::Value(Slot::Method),
         "name" => Place::Value(Slot::Name),
+        "search_tool_name" => Place::Value(Slot::SearchTool),
+        "server_id" => Place::Value(Slot::McpServer),
         "metadata" => Place::Metadata,
         "litellm_metadata" => Place::LitellmMetadata,
         "session" => Place::Session,
@@ -221,6 +235,11 @@ fn metadata(place: Place, name: &str) -> Place {
 fn router(place: Place, name: &str) -> Place {
     match name {
         "fallbacks" | "context_window_fallbacks" | "content_policy_fallbacks" => Place::Fallbacks,
+        "default_fallbacks" if place == Place::RouterSettings => Place::Fallbacks,
+        "metadata" if place == Place::Merged => Place::Metadata,
+        "litellm_metadata" if place == Place::Merged => Place::LitellmMetadata,
+        "tags" if place == Place::Merged => Place::Tags,
+        "functions" if place == Place::Merged => Place::Functions,
         "context_window_fallback_dict" => Place::FallbackDict,
         "model_group_alias" if place == Place::RouterSettings => Place::FallbackDict,
         "tools" => Place::Tools,
@@ -230,10 +249,9 @@ fn router(place: Place, name: &str) -> Place {
 
 fn control(name: &str) -> Place {
     match name {
-        "vector_store_ids" => Place::Stores,
+        "vector_store_ids" | "vector_store_id" => Place::Stores,
         "file_id" | "file_ids" | "input_file_id" | "output_file_id" | "error_file_id" | "batch_id"
-        | "fine_tuning_job_id" | "training_file" | "validation_file" | "vector_store_id" | "video_id"
-        | "character_id" => Place::ObjectId,
+        | "fine_tuning_job_id" | "training_file" | "validation_file" | "video_id" | "character_id" => Place::ObjectId,
         "properties" | "patternProperties" | "$defs" | "definitions" => Place::Properties,
         "messages" | "input" | "contents" | "prompt" | "documents" | "arguments" => Place::Data,
         _ => Place::Control,

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::banned;
+use crate::core::budget::Amount;
 use crate::core::header::HeaderName;
 
 /// Rules about what a request may carry.
@@ -22,10 +23,18 @@ pub struct RequestRules {
     pub require_user: bool,
     /// Largest body, in bytes (LiteLLM PRE-1).
     pub max_bytes: Option<u64>,
+    /// Let uploads pass that are larger than what the proxy buffers, unread beyond that.
+    pub unseen_uploads: bool,
     /// Headers that name the end user, after LiteLLM's own two.
     pub end_user_headers: Vec<HeaderName>,
     /// Members every request for a model must have: `name`, or `outer.inner`.
     pub enforced_params: Vec<String>,
+    /// Further ones, of keys of service accounts.
+    pub service_account_enforced_params: Vec<String>,
+    /// An end user counts only if somebody knows it (LiteLLM EU-1).
+    pub validate_end_user: bool,
+    /// What all requests together may spend (LiteLLM COMMON-16).
+    pub proxy_budget: Option<Amount>,
 }
 
 impl RequestRules {

@@ -71,7 +71,11 @@ impl<'de> Visitor<'de> for Scan<'_, '_> {
         }
         facts.open_list(place);
         facts.depth += 1;
-        while seq.next_element_seed(Scan { facts: &mut *facts, place: place.element() })?.is_some() {}
+        while seq.next_element_seed(Scan { facts: &mut *facts, place: place.element() })?.is_some() {
+            if facts.objection.is_some() {
+                return Err(A::Error::custom("refused already"));
+            }
+        }
         facts.depth -= 1;
         Ok(true)
     }
@@ -79,7 +83,7 @@ impl<'de> Visitor<'de> for Scan<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
         let Self { facts, place } = self;
         let mut mark = facts.open_object(place);
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::with_capacity(if place == Place::Top { USUAL_MEMBERS } else { 0 });
         facts.depth += 1;
         while let Some(name) = map.next_key_seed(Name)? {
             facts.member(place, &name);
@@ -89,6 +93,9 @@ impl<'de> Visitor<'de> for Scan<'_, '_> {
             }
             let says = map.next_value_seed(Scan { facts: &mut *facts, place: place.member(&name) })?;
             facts.end_member(&name, says);
+            if facts.objection.is_some() {
+                return Err(A::Error::custom("refused already"));
+            }
             // A name that comes twice is refused (S-150): readers differ in whether the first or the last
             // wins. Below the top, every value counts instead.
             if place != Place::Top {
@@ -104,6 +111,8 @@ impl<'de> Visitor<'de> for Scan<'_, '_> {
     }
 }
 
+/// Members that are made room for.
+const USUAL_MEMBERS: usize = 14;
 /// Most members at the top level of a body. The APIs have some dozens.
 const MAX_MEMBERS: usize = 1024;
 

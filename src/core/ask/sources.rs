@@ -1,5 +1,7 @@
 //! One model from every source the upstream may use (MSRC-1), and what else a route's own sources name.
 
+use std::borrow::Cow;
+
 use super::facts::{Facts, Texts};
 use super::place::Slot;
 use super::{MAX_MODEL, query_values};
@@ -93,11 +95,11 @@ pub(super) fn model(
 }
 
 /// A list of models is understood as LiteLLM does: all must be granted (MSRC-1).
-fn text(facts: &Facts<'_>, slot: Slot) -> Result<Option<String>, DenyReason> {
+fn text<'a>(facts: &'a Facts<'_>, slot: Slot) -> Result<Option<Cow<'a, str>>, DenyReason> {
     match facts.value(slot) {
         None | Some(Texts::Null) => Ok(None),
-        Some(Texts::One(model)) => Ok(Some(model.clone())),
-        Some(Texts::Many(models)) => Ok(Some(models.join(","))),
+        Some(Texts::One(model)) => Ok(Some(Cow::Borrowed(model))),
+        Some(Texts::Many(models)) => Ok(Some(Cow::Owned(models.join(",")))),
         Some(Texts::Number(_) | Texts::Other) => Err(DenyReason::ModelMalformed),
     }
 }
@@ -119,8 +121,9 @@ pub(super) fn is_managed_id(id: &str) -> bool {
 }
 
 /// The tools a request names: those the model may call, and the one an MCP client calls.
-pub(super) fn tools(found: &Match<'_>, body: &Facts<'_>, asked: &Facts<'_>) -> Vec<String> {
-    let mut tools: Vec<_> = body.tools.iter().chain(&asked.tools).cloned().collect();
+pub(super) fn tools(found: &Match<'_>, body: &mut Facts<'_>, asked: &mut Facts<'_>) -> Vec<String> {
+    let mut tools = std::mem::take(&mut body.tools);
+    tools.append(&mut asked.tools);
     if family(found) == "mcp" {
         let one = |slot| match body.value(slot) {
             Some(Texts::One(text)) => Some(text.clone()),

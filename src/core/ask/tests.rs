@@ -194,7 +194,11 @@ fn a_form_and_a_place_unknown_are_not_read() {
     let form = [("content-type", "multipart/form-data; boundary=x")];
     assert_eq!(ask("/v1/audio/transcriptions", &form, exact(b"--x--")), Ok(None));
     assert_eq!(ask("/v1/audio/transcriptions", &form, exact(b"--x")), Err(DenyReason::BodyMalformed), "S-160");
-    assert_eq!(ask("/v1/audio/transcriptions", &form, BodyView::Truncated), Ok(None), "an upload");
+    assert_eq!(
+        ask("/v1/audio/transcriptions", &form, BodyView::Truncated),
+        Err(DenyReason::BodyTruncated),
+        "an upload"
+    );
     assert_eq!(ask("/bedrock/model/x/converse", &[], exact(b"\xff")), Ok(None));
     assert_eq!(ask_with("GET", "/v1/batches", &[], BodyView::NotSent), Ok(None), "a list names no model");
     assert_eq!(ask("/v1/batches", &[], exact(b"{}")), Ok(None), "the models are in a file");
@@ -366,7 +370,17 @@ fn the_end_user_has_an_order_s176() {
     assert_eq!(of(&[], r#"{"user":true,"litellm_metadata":"{\"user\":\"l\"}"}"#).unwrap(), "l", "N10");
     assert_eq!(of(&[], r#"{"user":" ","safety_identifier":7}"#).unwrap(), "7");
     assert_eq!(of(&[], "{}"), None, "S01");
-    assert_eq!(of(&[], &format!(r#"{{"user":"{}"}}"#, "u".repeat(1 << 20))), None, "S-176");
+    let refused = |headers: &[(&str, &str)], body: &str| {
+        let refused = whole("/v1/chat/completions", &rules, headers, body).err();
+        assert_eq!(refused, Some(DenyReason::EndUserMalformed), "{headers:?} {body:.60}");
+    };
+    refused(&[], &format!(r#"{{"user":"{}"}}"#, "u".repeat(1 << 20)));
+    refused(&[], r#"{"user":"bad\u001f"}"#);
+    refused(&[], r#"{"metadata":{"user_id":"x","user_id":"bad"}}"#);
+    refused(&[("x-litellm-customer-id", &"c".repeat(257))], r#"{"user":"bad"}"#);
+    refused(&[("x-litellm-end-user-id", "a"), ("x-litellm-end-user-id", "b")], "{}");
+    let asked = whole("/v1/chat/completions?user=bad", &rules, &[], "{}").unwrap();
+    assert_eq!((asked.end_user.as_deref(), asked.end_user_in_query), (Some("bad"), true), "N14");
 }
 
 #[test]
@@ -431,10 +445,35 @@ fn guardrail_members_and_wanted_ones_are_found() {
 #[test]
 fn a_large_request_is_refused_x08() {
     let rules = RequestRules { max_bytes: Some(20), ..RequestRules::default() };
-    let at = |headers: &[(&str, &str)], body: &str| whole("/v1/chat/completions", &rules, headers, body).err();
+    let at = |headers: &[(&str, &str)], body: &str| {
+        let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+        let headers = HeaderView::new(headers, Fidelity::Exact);
+        let view =
+            RequestView { id: "", method: "POST", target: "", peer: None, headers, body: exact(body.as_bytes()) };
+        check_size(&view, &rules).err()
+    };
     assert_eq!(at(&[], r#"{"model":"a"}"#), None);
     assert_eq!(at(&[], r#"{"model":"aaaaaaaaaaa"}"#), Some(DenyReason::RequestTooLarge));
     assert_eq!(at(&[("content-length", "21")], r#"{"model":"a"}"#), Some(DenyReason::RequestTooLarge));
+}
+
+#[test]
+fn an_upload_is_left_unread_only_where_that_is_wanted() {
+    let rules = RequestRules { unseen_uploads: true, ..RequestRules::default() };
+    let headers = HeaderView::new(vec![("content-type", b"multipart/form-data; boundary=x")], Fidelity::Exact);
+    let table = RouteTable::new(Vec::new(), String::new());
+    let at = |path: &str, rules: &RequestRules, body| {
+        let view = RequestView { id: "", method: "POST", target: path, peer: None, headers: headers.clone(), body };
+        let reading = Reading { limits: BodyLimits::default(), rules, wanted: Vec::new() };
+        read(&view, None, Method::Post, &table.find(path).unwrap(), &reading).map(|ask| ask.unread)
+    };
+    let no_length = BodyView::Complete { bytes: b"--x--", fidelity: Fidelity::Exact, announced: false };
+    for path in ["/v1/audio/transcriptions", "/v1/files"] {
+        assert_eq!(at(path, &rules, BodyView::Truncated), Ok(Some(DenyReason::BodyTruncated)), "{path}");
+        assert_eq!(at(path, &RequestRules::default(), BodyView::Truncated), Err(DenyReason::BodyTruncated), "{path}");
+        assert_eq!(at(path, &rules, no_length), Err(DenyReason::BodyLengthMissing), "{path}");
+    }
+    assert_eq!(at("/mcp-rest/tools/call", &rules, BodyView::Truncated), Err(DenyReason::BodyTruncated));
 }
 
 /// Every way to name a model that a chat route reads, as a request.

@@ -1,7 +1,6 @@
 //! `Authorization: Bearer <key>` (RFC 6750 §2.1), the OpenAI SDKs' source.
 
-use super::{Extractor, Found, Input, Place, Source, Value, pass_through, scheme, value};
-use crate::core::header::HeaderName;
+use super::{Extractor, Found, Input, Source, Value, found, pass_through, scheme, value};
 
 pub(super) const SOURCE: Source = Source { name: "authorization", read };
 
@@ -16,8 +15,5 @@ fn read<'a>(extractor: &Extractor, input: &Input<'a>) -> Found<'a> {
     } else {
         scheme::strict(extractor, text).map(Into::into)
     };
-    match (token, HeaderName::new("authorization")) {
-        (Some(token), Some(header)) => Found::Token(token, Place::Header(header)),
-        _ => Found::Malformed,
-    }
+    token.map_or(Found::Malformed, |token| found(token, "authorization"))
 }

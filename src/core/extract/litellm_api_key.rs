@@ -3,8 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::{Extractor, Found, Input, Place, Source, Value, scheme, value};
-use crate::core::header::HeaderName;
+use super::{Extractor, Found, Input, Source, Value, found, scheme, value};
 
 const HEADER: &str = "x-litellm-api-key";
 
@@ -16,8 +15,5 @@ fn read<'a>(extractor: &Extractor, input: &Input<'a>) -> Found<'a> {
         Value::Malformed => return Found::Malformed,
         Value::Text(text) => text,
     };
-    match (scheme::lenient(extractor, text), HeaderName::new(HEADER)) {
-        (Some(token), Some(header)) => Found::Token(Cow::Borrowed(token), Place::Header(header)),
-        _ => Found::Malformed,
-    }
+    scheme::lenient(extractor, text).map_or(Found::Malformed, |token| found(Cow::Borrowed(token), HEADER))
 }

@@ -181,11 +181,16 @@ fn value<'a>(headers: &'a HeaderView<'a>, name: &str) -> Value<'a> {
 
 /// Reads a header whose value is the key itself, without a scheme (EXT-7).
 fn raw<'a>(input: &Input<'a>, name: &'static str) -> Found<'a> {
-    match (value(input.headers, name), HeaderName::new(name)) {
-        (Value::Absent, _) => Found::Absent,
-        (Value::Text(text), Some(header)) => Found::Token(Cow::Borrowed(text), Place::Header(header)),
-        _ => Found::Malformed,
+    match value(input.headers, name) {
+        Value::Absent => Found::Absent,
+        Value::Text(text) => found(Cow::Borrowed(text), name),
+        Value::Malformed => Found::Malformed,
     }
+}
+
+/// A text in a header.
+fn found<'a>(text: Cow<'a, str>, name: &str) -> Found<'a> {
+    HeaderName::new(name).map_or(Found::Malformed, |header| Found::Token(text, Place::Header(header)))
 }
 
 #[cfg(test)]

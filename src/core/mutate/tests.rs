@@ -1,7 +1,10 @@
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::core::credential::Secret;
+use crate::core::record::EndUser;
 use crate::core::request::{Fidelity, HeaderView};
 
 fn view<'a>(names: &[&'a str]) -> HeaderView<'a> {
@@ -21,7 +24,7 @@ fn policy() -> HeaderPolicy {
 }
 
 fn removed(mutations: &Mutations) -> Vec<&str> {
-    mutations.remove().iter().map(HeaderName::as_str).collect()
+    mutations.remove().map(HeaderName::as_str).collect()
 }
 
 #[test]
@@ -31,10 +34,10 @@ fn a_header_without_a_value_is_removed_s041_s064() {
     assert_eq!(
         set,
         [
-            ("x-auth-key-hash", "litellm_proxy_master_key"),
             ("x-auth-method", "master_key"),
-            ("x-auth-role", "proxy_admin"),
+            ("x-auth-key-hash", "litellm_proxy_master_key"),
             ("x-auth-user-id", "default_user_id"),
+            ("x-auth-role", "proxy_admin"),
         ]
     );
     for name in ["x-auth-team-id", "x-auth-org-id", "x-auth-model"] {
@@ -82,16 +85,24 @@ fn the_upstream_credential_replaces_the_callers() {
 
 #[test]
 fn the_callers_words_go_out_encoded() {
-    let tags = vec!["a,b".to_owned(), "c".to_owned()];
-    let asked = Ask { end_user: Some("x\r\ny".to_owned()), tags, ..Ask::default() };
-    let mutations = policy()
-        .mutations(&Identity::MasterKey, Some(About { ask: &asked, region: Some("eu") }), &[], &input(&view(&[])))
-        .unwrap();
+    let labels = vec!["a,b".to_owned(), "c".to_owned()];
+    let end_user_id = Some("x\r\ny".to_owned());
+    let ask = Ask { model: Some("a,b".to_owned()), end_user: end_user_id, ..Ask::default() };
+    let end_user = EndUser { region: Some("eu".to_owned()), ..EndUser::default() };
+    let named = Named { end_user: Some(Arc::new(end_user)), labels, ..Named::default() };
+    let about = About { ask: &ask, named: &named, upstream_model: Some("c") };
+    let mutations = policy().mutations(&Identity::MasterKey, Some(about), &[], &input(&view(&[]))).unwrap();
     let value =
         |wanted: &str| mutations.set().find(|(name, _)| name.as_str() == wanted).map(|(_, value)| value.as_str());
     assert_eq!(value("x-auth-end-user-id"), Some("x%0D%0Ay"));
     assert_eq!(value("x-auth-tags"), Some("a%2Cb,c"));
     assert_eq!(value("x-auth-model-region"), Some("eu"));
+    assert_eq!((value("x-auth-model"), value("x-auth-upstream-model")), (Some("a,b"), Some("c")));
+    let labels = (0..64).map(|label| format!("{label:0>70}")).collect();
+    let long = Named { labels, ..Named::default() };
+    let about = About { named: &long, ..about };
+    let refused = policy().mutations(&Identity::MasterKey, Some(about), &[], &input(&view(&[])));
+    assert_eq!(refused, Err(DenyReason::TagsMalformed), "what is judged is told");
 }
 
 #[test]
@@ -156,14 +167,15 @@ proptest! {
     ) {
         let policy = HeaderPolicy::new("x-auth-", keep, None).unwrap();
         let names: Vec<_> = names.iter().map(String::as_str).collect();
-        let asked = Ask { model, ..Ask::default() };
-            let mutations = policy.mutations(&Identity::MasterKey, Some(About { ask: &asked, region: Some("eu") }), &[place("x-api-key")], &input(&view(&names))).unwrap();
+        let (ask, named) = (Ask { model, ..Ask::default() }, Named::default());
+        let about = About { ask: &ask, named: &named, upstream_model: None };
+        let mutations = policy.mutations(&Identity::MasterKey, Some(about), &[place("x-api-key")], &input(&view(&names))).unwrap();
         for (name, _) in mutations.set() {
-            prop_assert!(!mutations.remove().contains(name));
+            prop_assert!(!mutations.remove().any(|known| known == name));
         }
         for name in names.iter().filter(|name| fold(name).starts_with("x-auth-")) {
-            let name = HeaderName::new((*name).to_owned()).unwrap();
-            prop_assert!(mutations.remove().contains(&name) || mutations.set().any(|(set, _)| *set == name));
+            let name = HeaderName::new(name).unwrap();
+            prop_assert!(mutations.remove().any(|known| *known == name) || mutations.set().any(|(set, _)| *set == name));
         }
     }
 }

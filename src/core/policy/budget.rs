@@ -6,11 +6,8 @@ use super::Asked;
 use crate::core::budget::{Budget, ModelBudgets};
 use crate::core::deny::DenyReason;
 use crate::core::models::Chain;
+use crate::core::route::catalogue::ModelRule;
 use crate::core::route::groups::Group;
-
-/// Routes that list models. No budget stops them: LiteLLM lets the key's do so, and no other (SEC-27).
-const DISCOVERY: [&str; 6] =
-    ["/v1/models", "/models", "/model/info", "/v1/model/info", "/v2/model/info", "/model_group/info"];
 
 /// Whose budget it is.
 #[derive(Debug, Clone, Copy)]
@@ -25,10 +22,11 @@ enum Level {
     EndUser,
     EndUserModel,
     Tag,
+    Proxy,
 }
 
 impl Level {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Key,
         Self::KeyModel,
         Self::Team,
@@ -39,6 +37,7 @@ impl Level {
         Self::EndUser,
         Self::EndUserModel,
         Self::Tag,
+        Self::Proxy,
     ];
 
     fn reason(self) -> DenyReason {
@@ -53,6 +52,7 @@ impl Level {
             Self::EndUser => DenyReason::EndUserBudgetExceeded,
             Self::EndUserModel => DenyReason::EndUserModelBudgetExceeded,
             Self::Tag => DenyReason::TagBudgetExceeded,
+            Self::Proxy => DenyReason::ProxyBudgetExceeded,
         }
     }
 }
@@ -107,8 +107,14 @@ pub(super) fn of_tags(asked: &Asked<'_>) -> Result<(), DenyReason> {
     check(asked, Level::Tag)
 }
 
+/// LiteLLM COMMON-16, the master key included (G03).
+pub(super) fn of_proxy(asked: &Asked<'_>) -> Result<(), DenyReason> {
+    check(asked, Level::Proxy)
+}
+
 fn check(asked: &Asked<'_>, level: Level) -> Result<(), DenyReason> {
-    let spent = budgets(asked, level).iter().any(|budget| budget.is_exhausted(asked.now));
+    let mut spent = false;
+    each(asked, level, |budget| spent |= budget.is_exhausted(asked.now));
     if spent && !is_exempt(asked) { Err(level.reason()) } else { Ok(()) }
 }
 
@@ -117,51 +123,73 @@ fn check(asked: &Asked<'_>, level: Level) -> Result<(), DenyReason> {
 #[must_use]
 pub fn retry_at(asked: &Asked<'_>, reason: DenyReason) -> Option<Timestamp> {
     let level = Level::ALL.into_iter().find(|level| level.reason() == reason)?;
-    let spent = budgets(asked, level).into_iter().filter(|budget| budget.is_exhausted(asked.now));
-    let resets: Option<Vec<_>> = spent.map(|budget| budget.resets_at).collect();
+    let mut resets = Vec::new();
+    each(asked, level, |budget| resets.extend(budget.is_exhausted(asked.now).then_some(budget.resets_at)));
+    let resets: Option<Vec<_>> = resets.into_iter().collect();
     resets?.into_iter().max().filter(|at| *at > asked.now)
 }
 
-/// Model discovery, and requests whose models are all known and free (LiteLLM KEY-5): what is served counts,
-/// and not what it is called.
+/// Model discovery, and requests whose models are all free (LiteLLM KEY-5), under every name they have on their
+/// way. Only where the route takes the model from the request, and the upstream is a router that serves no other:
+/// elsewhere a free name would open what is not free.
 fn is_exempt(asked: &Asked<'_>) -> bool {
-    let known = asked.ask.is_ok_and(|ask| ask.unread.is_none()) && !asked.chains.is_empty();
-    let free = known && asked.chains.iter().all(|chain| asked.models.is_free(chain.served()));
-    free || DISCOVERY.contains(&asked.path) || asked.found.is_some_and(|found| found.route.id == "models")
+    let served_as_named = asked.found.is_some_and(|found| {
+        matches!(found.route.model, ModelRule::Body | ModelRule::OptionalBody | ModelRule::Path | ModelRule::Query)
+            && found.route.model.applies(asked.method)
+            && !found.route.id.starts_with("batch")
+            && asked.is_routed()
+    });
+    let known = asked.ask.is_ok_and(|ask| ask.unread.is_none() && ask.models().next().is_some());
+    let all_free = || asked.chains.iter().flat_map(Chain::names).all(|name| asked.models.is_free(name));
+    (served_as_named && known && all_free()) || asked.lists_models()
 }
 
-/// The budgets of a level that hold for this request.
-fn budgets<'a>(asked: &Asked<'a>, level: Level) -> Vec<&'a Budget> {
+/// Shows the budgets of a level that hold for this request.
+fn each(asked: &Asked<'_>, level: Level, mut show: impl FnMut(&Budget)) {
     let (identity, named) = (asked.identity, asked.named);
-    let llm = asked.groups().is_llm();
-    let personal = identity.team().is_none() && !asked.is_proxy_admin();
     match level {
         Level::Key => {
-            let key = identity.key().filter(|_| llm);
-            key.map(|key| std::iter::once(&key.budget).chain(&key.windows).collect()).unwrap_or_default()
+            let key = identity.key().filter(|_| asked.is_inference());
+            key.into_iter().flat_map(|key| std::iter::once(&key.budget).chain(&key.windows)).for_each(show);
         }
-        Level::KeyModel => of_models(asked, identity.key().map(|key| &key.model_budgets)),
+        Level::KeyModel => each_model(asked, identity.key().map(|key| &key.model_budgets), show),
         Level::Team => {
-            identity.team().map(|team| std::iter::once(&team.budget).chain(&team.windows).collect()).unwrap_or_default()
+            let team = identity.team().into_iter();
+            team.flat_map(|team| std::iter::once(&team.budget).chain(&team.windows)).for_each(show);
         }
-        Level::Member => identity.member().map(|member| &member.budget).into_iter().collect(),
-        Level::User => identity.user().filter(|_| personal).map(|user| &user.budget).into_iter().collect(),
-        Level::Project => identity.project().map(|project| &project.budget).into_iter().collect(),
-        Level::Organization => identity.organization().map(|organization| &organization.budget).into_iter().collect(),
-        Level::EndUser => {
-            let info = asked.groups().has(Group::InfoRoutes);
-            named.end_user.iter().filter(|_| !info).map(|end_user| &end_user.budget).collect()
+        Level::Member => identity.member().iter().for_each(|member| show(&member.budget)),
+        Level::User => asked.personal_owner().iter().for_each(|user| show(&user.budget)),
+        Level::Project => identity.project().iter().for_each(|project| show(&project.budget)),
+        Level::Organization => identity.organization().iter().for_each(|organization| show(&organization.budget)),
+        Level::EndUser if asked.groups().has(Group::InfoRoutes) => {}
+        Level::EndUser => named.end_user.iter().for_each(|end_user| show(&end_user.budget)),
+        Level::EndUserModel => {
+            each_model(asked, named.end_user.as_ref().map(|end_user| &end_user.model_budgets), show);
         }
-        Level::EndUserModel => of_models(asked, named.end_user.as_ref().map(|end_user| &end_user.model_budgets)),
-        Level::Tag => named.tags.iter().map(|tag| &tag.budget).collect(),
+        Level::Tag => named.tags.iter().for_each(|tag| show(&tag.budget)),
+        Level::Proxy => named.proxy.iter().filter(|_| asked.is_inference()).for_each(show),
     }
 }
 
-/// Under every name a model has on its way, so that an alias evades nothing.
-fn of_models<'a>(asked: &Asked<'a>, budgets: Option<&'a ModelBudgets>) -> Vec<&'a Budget> {
-    let budgets = budgets.filter(|budgets| !budgets.is_empty());
-    let of_chain = |budgets: &'a ModelBudgets| {
-        asked.chains.iter().flat_map(Chain::names).filter_map(|name| budgets.of(name)).collect()
+/// The budgets of the models of a request, by the names they have there.
+pub(super) fn of_each_model(asked: &Asked<'_>, budgets: Option<&ModelBudgets>) -> Vec<(String, Budget)> {
+    let Some(budgets) = budgets.filter(|budgets| !budgets.is_empty()) else {
+        return Vec::new();
     };
-    budgets.map(of_chain).unwrap_or_default()
+    let names = asked.chains.iter().flat_map(Chain::names);
+    names.filter_map(|name| Some((name.to_owned(), *budgets.of(name, asked.models)?))).collect()
+}
+
+/// Under every name a model has on its way, so that an alias evades nothing. Where no model can be told, it may
+/// be any of them.
+fn each_model(asked: &Asked<'_>, budgets: Option<&ModelBudgets>, show: impl FnMut(&Budget)) {
+    let Some(budgets) = budgets.filter(|budgets| !budgets.is_empty()) else {
+        return;
+    };
+    let unknown = asked.chains.is_empty() || asked.ask.is_ok_and(|ask| ask.unread.is_some());
+    if unknown && asked.may_choose_model() {
+        return budgets.all().for_each(show);
+    }
+    let names = asked.chains.iter().flat_map(Chain::names);
+    names.filter_map(|name| budgets.of(name, asked.models)).for_each(show);
 }

@@ -6,9 +6,11 @@
 mod agent;
 mod budget;
 mod end_user;
+mod grant;
 mod guardrails;
 mod key_state;
 mod model;
+mod objects;
 mod organization;
 mod parameters;
 mod pass_through;
@@ -18,7 +20,6 @@ mod route;
 pub mod rules;
 mod team;
 mod tools;
-mod vector_stores;
 mod viewer;
 
 use std::ops::Deref;
@@ -30,14 +31,22 @@ use crate::core::ask::rules::RequestRules;
 use crate::core::deny::DenyReason;
 use crate::core::identity::Identity;
 use crate::core::models::{Chain, ModelMap};
-use crate::core::record::permissions::RequestGrants;
-use crate::core::record::{Named, Role};
+use crate::core::mutate::About;
+use crate::core::path::is_below;
+use crate::core::record::permissions::{ObjectGrants, RequestGrants};
+use crate::core::record::{Named, Role, User};
 use crate::core::request::HeaderView;
+use crate::core::route::catalogue::{Class, ModelRule};
 use crate::core::route::groups::GroupSet;
-use crate::core::route::{Match, Method};
+use crate::core::route::{Match, Method, PASS_THROUGH_PREFIXES};
 use rules::RouteRules;
 
 pub use budget::retry_at;
+pub use grant::Grant;
+
+/// Routes that list models, with the catalogue's `models`. No budget stops them: LiteLLM lets the key's do so,
+/// and no other (SEC-27).
+const DISCOVERY: [&str; 4] = ["/model/info", "/v1/model/info", "/v2/model/info", "/model_group/info"];
 
 /// What is known before the request is read: who is asking, and for which route.
 #[derive(Debug, Clone, Copy)]
@@ -72,10 +81,41 @@ impl<'a> Facts<'a> {
         self.identity.role().or(fallback.then_some(Role::InternalUser))
     }
 
+    /// Whether the request is for a model or a provider, and no administration.
+    fn is_inference(&self) -> bool {
+        let class = self.found.map(|found| found.route.class);
+        self.groups().is_llm() || matches!(class, Some(Class::PassThrough | Class::Custom))
+    }
+
+    /// Whether the upstream is LiteLLM's router, which follows aliases and serves what is named. A provider's own
+    /// path and a configured endpoint go on as they are.
+    fn is_routed(&self) -> bool {
+        let own = |prefix: &&str| is_below(self.path, prefix);
+        self.found.is_some_and(|found| found.route.class == Class::LlmApi) && !PASS_THROUGH_PREFIXES.iter().any(own)
+    }
+
+    /// Whether the upstream would choose a model where the request names none.
+    fn may_choose_model(&self) -> bool {
+        let rule = self.found.map_or(ModelRule::Never, |found| found.route.model);
+        rule != ModelRule::Named && rule.applies(self.method)
+    }
+
+    /// The owner of a key outside a team, whose own list and budget then hold. An administrator has none. A team
+    /// that is a mere label lifts nothing (SEC-6).
+    fn personal_owner(&self) -> Option<&'a User> {
+        let personal = self.identity.team().is_none_or(|team| team.is_label) && !self.is_proxy_admin();
+        self.identity.user().filter(|_| personal)
+    }
+
     /// What the key and its team say about requests.
     fn request_grants(&self) -> impl Iterator<Item = &'a RequestGrants> {
         let key = self.identity.key().map(|key| &key.requests);
         key.into_iter().chain(self.identity.team().map(|team| &team.requests))
+    }
+
+    /// Whether the request asks which models there are.
+    fn lists_models(&self) -> bool {
+        DISCOVERY.contains(&self.path) || self.found.is_some_and(|found| found.route.id == "models")
     }
 
     /// Groups of the path; none when nobody knows it.
@@ -98,12 +138,42 @@ pub struct Asked<'a> {
 impl<'a> Asked<'a> {
     /// Adds what the request names, or why that cannot be told, and the records it names.
     #[must_use]
-    pub fn new(facts: Facts<'a>, ask: &'a Result<Ask, DenyReason>, named: &'a Named, models: &'a ModelMap) -> Self {
-        let ask = ask.as_ref().map_err(|reason| *reason);
-        let reachable = ask.into_iter().flat_map(Ask::reachable);
-        let chains = reachable.map(|model| models.chain(model, facts.identity.key())).collect();
+    pub fn new(facts: Facts<'a>, ask: Result<&'a Ask, DenyReason>, named: &'a Named, models: &'a ModelMap) -> Self {
+        let chains = ask.map(|ask| chains(&facts, ask, models)).unwrap_or_default();
         Self { facts, ask, chains, named, models }
     }
+
+    /// The model that is served in place of the one the request names, where that is one.
+    #[must_use]
+    pub fn upstream_model(&self) -> Option<&'a str> {
+        let mut models = self.ask.into_iter().flat_map(Ask::models);
+        match (models.next(), models.next(), self.chains.first()) {
+            (Some(model), None, Some(chain)) => Some(chain.served()).filter(|served| *served != model),
+            _ => None,
+        }
+    }
+
+    /// What the upstream is told of the request, unless it could not be read.
+    #[must_use]
+    pub fn about(&self) -> Option<About<'a>> {
+        self.ask.ok().map(|ask| About { ask, named: self.named, upstream_model: self.upstream_model() })
+    }
+
+    /// What everybody who has a say leaves to the request.
+    fn object_grants(&self) -> impl Iterator<Item = &'a ObjectGrants> {
+        let of_end_user = self.named.end_user.as_deref().map(|end_user| &end_user.objects);
+        self.identity.object_grants().chain(of_end_user)
+    }
+}
+
+/// The names of every model the request can reach. Team and key rename what the request is for; the router, which
+/// gets the fallbacks as they are, follows its own aliases only. What is no router follows none.
+fn chains<'a>(facts: &Facts<'a>, ask: &'a Ask, models: &'a ModelMap) -> Vec<Chain<'a>> {
+    if !facts.is_routed() {
+        return ask.reachable().map(Chain::of).collect();
+    }
+    let also = ask.also.iter().map(|model| models.chain(model, None));
+    ask.models().map(|model| models.chain(model, facts.identity.key())).chain(also).collect()
 }
 
 impl<'a> Deref for Asked<'a> {
@@ -186,7 +256,10 @@ pub const CHECKS: &[Check] = &[
     request("project_models", model::granted_by_project),
     request("org_models", model::granted_by_organization),
     request("tools", tools::granted),
-    request("vector_stores", vector_stores::granted),
+    request("vector_stores", objects::vector_stores),
+    request("agents", objects::agents),
+    request("search_tools", objects::search_tools),
+    request("mcp_servers", objects::mcp_servers),
     request("guardrails", guardrails::untouched),
     request("enforced_params", parameters::enforced),
     request("key_budget", budget::of_key),
@@ -199,6 +272,7 @@ pub const CHECKS: &[Check] = &[
     request("end_user_budget", budget::of_end_user),
     request("end_user_model_budget", budget::of_end_user_for_model),
     request("tag_budget", budget::of_tags),
+    request("proxy_budget", budget::of_proxy),
 ];
 
 /// Asks the rules about the caller, in order.
@@ -241,7 +315,9 @@ pub fn judge_open(facts: &Facts<'_>) -> Result<(), DenyReason> {
 pub fn wanted<'a>(identity: &'a Identity, request: &'a RequestRules) -> Vec<&'a str> {
     let key = identity.key().into_iter().flat_map(|key| &key.requests.enforced_params);
     let team = identity.team().into_iter().flat_map(|team| &team.requests.enforced_params);
-    request.enforced_params.iter().chain(key).chain(team).map(String::as_str).collect()
+    let service = identity.key().is_some_and(|key| key.requests.is_service_account);
+    let service = service.then_some(&request.service_account_enforced_params).into_iter().flatten();
+    request.enforced_params.iter().chain(service).chain(key).chain(team).map(String::as_str).collect()
 }
 
 #[cfg(test)]

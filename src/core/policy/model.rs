@@ -4,6 +4,7 @@ use super::Asked;
 use crate::core::deny::DenyReason;
 use crate::core::model_list::ModelList;
 use crate::core::models::Chain;
+use crate::core::record::permissions::Names;
 use crate::core::route::catalogue::ModelRule;
 
 /// The request could be read in exactly one way.
@@ -40,7 +41,7 @@ pub(super) fn granted_by_key(asked: &Asked<'_>) -> Result<(), DenyReason> {
     let Some(key) = asked.identity.key() else {
         return Ok(());
     };
-    if key.models.defers_to_team() && key.team.is_some() {
+    if key.models.defers_to_team() && key.team.as_ref().is_some_and(|team| !team.is_label) {
         return Ok(());
     }
     let level = Level { list: &key.models, groups: [key.group_models.as_ref(), None], team_aliases: true };
@@ -115,9 +116,27 @@ fn granted(asked: &Asked<'_>, level: Option<Level<'_>>, reason: DenyReason) -> R
     if asked.chains.iter().all(|chain| level.grants(asked, chain)) { Ok(()) } else { Err(reason) }
 }
 
+/// The lists of the levels that have one, for whoever filters a list of models.
+pub(super) fn lists_told(asked: &Asked<'_>) -> Vec<Names> {
+    let key = asked
+        .identity
+        .key()
+        .filter(|key| !(key.models.defers_to_team() && key.team.as_ref().is_some_and(|team| !team.is_label)));
+    let of_key = key.map(|key| (&key.models, [key.group_models.as_ref(), None]));
+    let group_models = asked.identity.key().and_then(|key| key.group_models.as_ref());
+    let of_team = asked.identity.team().map(|team| (&team.models, [team.group_models.as_ref(), group_models]));
+    let others = others(asked).map(|list| (list, [None, None]));
+    let restricted = of_key.into_iter().chain(of_team).chain(others).filter(|(list, _)| !list.is_unrestricted());
+    let told = restricted.map(|(list, groups)| {
+        let open = groups.iter().flatten().any(|group| group.is_unrestricted());
+        let names = [list].into_iter().chain(groups.into_iter().flatten()).flat_map(ModelList::names);
+        if open { Names::Any } else { Names::Only(names.collect()) }
+    });
+    told.filter(|names| !names.is_any()).collect()
+}
+
 fn personal_list<'a>(asked: &Asked<'a>) -> Option<&'a ModelList> {
-    let personal = asked.identity.team().is_none() && !asked.is_proxy_admin();
-    asked.identity.user().filter(|_| personal).map(|user| &user.models)
+    asked.personal_owner().map(|user| &user.models)
 }
 
 fn is_restricted(asked: &Asked<'_>) -> bool {
@@ -125,11 +144,16 @@ fn is_restricted(asked: &Asked<'_>) -> bool {
 }
 
 fn lists<'a>(asked: &Asked<'a>) -> impl Iterator<Item = &'a ModelList> {
+    let key = asked.identity.key().map(|key| &key.models);
+    let team = asked.identity.team().map(|team| &team.models);
+    key.into_iter().chain(team).chain(others(asked))
+}
+
+/// The lists beside those of key and team.
+fn others<'a>(asked: &Asked<'a>) -> impl Iterator<Item = &'a ModelList> {
     let identity = asked.identity;
-    let key = identity.key().map(|key| &key.models);
-    let team = identity.team().map(|team| &team.models);
     let member = identity.member().map(|member| &member.models);
     let project = identity.project().map(|project| &project.models);
     let organization = identity.organization().map(|organization| &organization.models);
-    [key, team, member, personal_list(asked), project, organization].into_iter().flatten()
+    [member, personal_list(asked), project, organization].into_iter().flatten()
 }

@@ -17,7 +17,7 @@ pub(super) fn allowed(asked: &Asked<'_>) -> Result<(), DenyReason> {
 /// LiteLLM COMMON-7, in every form a tag can have (SEC-10).
 pub(super) fn client_tags(asked: &Asked<'_>) -> Result<(), DenyReason> {
     let ask = asked.ask?;
-    let refused = asked.request.reject_client_tags && asked.groups().is_llm() && ask.names_tags;
+    let refused = asked.request.reject_client_tags && asked.is_inference() && ask.names_tags;
     if refused { Err(DenyReason::ClientTagsNotAllowed) } else { Ok(()) }
 }
 
@@ -25,15 +25,16 @@ pub(super) fn client_tags(asked: &Asked<'_>) -> Result<(), DenyReason> {
 pub(super) fn user_named(asked: &Asked<'_>) -> Result<(), DenyReason> {
     let ask = asked.ask?;
     let mcp = asked.groups().has(Group::McpRoutes);
-    let asked = asked.request.require_user && asked.method == Method::Post && asked.groups().is_llm() && !mcp;
-    if asked && ask.end_user.is_none() { Err(DenyReason::UserMissing) } else { Ok(()) }
+    let asked = asked.request.require_user && asked.method == Method::Post && asked.is_inference() && !mcp;
+    let named = ask.end_user.is_some() && !ask.end_user_in_query;
+    if asked && !named { Err(DenyReason::UserMissing) } else { Ok(()) }
 }
 
 /// Spec section 4.9: members that must be there, in whatever calls a model.
 pub(super) fn enforced(asked: &Asked<'_>) -> Result<(), DenyReason> {
     let ask = asked.ask?;
     let rule = asked.found.map_or(ModelRule::Never, |found| found.route.model);
-    let calls = matches!(rule, ModelRule::Body | ModelRule::OptionalBody | ModelRule::Path | ModelRule::Form);
+    let calls = !matches!(rule, ModelRule::Never | ModelRule::Named);
     let lacks = calls && rule.applies(asked.method) && ask.lacks_params;
     if lacks { Err(DenyReason::ParameterMissing) } else { Ok(()) }
 }

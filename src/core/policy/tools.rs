@@ -7,10 +7,10 @@ use crate::core::deny::DenyReason;
 /// name cannot be told is on no list.
 pub(super) fn granted(asked: &Asked<'_>) -> Result<(), DenyReason> {
     let ask = asked.ask?;
-    let mut lists = asked.request_grants().filter_map(|grants| grants.tools.as_ref()).peekable();
+    let mut lists = asked.request_grants().map(|grants| &grants.tools).filter(|names| !names.is_any()).peekable();
     if let Some(reason) = ask.unread.filter(|_| lists.peek().is_some()) {
         return Err(reason);
     }
-    let granted = lists.all(|list| ask.tools.iter().all(|tool| list.contains(tool)));
+    let granted = lists.all(|list| ask.tools.iter().all(|tool| list.grant(tool)));
     if granted { Ok(()) } else { Err(DenyReason::ToolDenied) }
 }

@@ -1,5 +1,6 @@
 //! Agents that call with a key.
 
+use super::permissions::ObjectGrants;
 use crate::core::limits::Limits;
 
 /// An agent.
@@ -9,6 +10,8 @@ pub struct Agent {
     pub id: String,
     /// Whether its requests must say which trace they belong to (LiteLLM COMMON-4).
     pub needs_trace_id: bool,
+    /// Objects the agent may name.
+    pub objects: ObjectGrants,
     /// How much may be asked of the upstream.
     pub limits: Limits,
 }

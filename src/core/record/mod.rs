@@ -18,7 +18,7 @@ use crate::core::limits::{Limits, ModelLimits};
 use crate::core::model_list::ModelList;
 use crate::core::route::grant::RouteGrants;
 use crate::core::route::pass_through::PassThroughGrants;
-use permissions::RequestGrants;
+use permissions::{ObjectGrants, RequestGrants};
 
 pub use agent::Agent;
 pub use named::{EndUser, Named, Tag};
@@ -59,6 +59,8 @@ pub struct KeyRecord {
     pub project: Option<Arc<Project>>,
     /// What the team says of the owner.
     pub member: Option<Arc<Member>>,
+    /// The owner's role in the team, for the upstream.
+    pub member_role: Option<String>,
     /// The agent that calls with the key.
     pub agent: Option<Arc<Agent>>,
     /// What the key may spend; its own limit, else that of its budget row (LiteLLM DB-2).
@@ -80,7 +82,7 @@ pub struct KeyRecord {
 }
 
 impl KeyRecord {
-    /// A key that nothing restricts and that belongs to nobody.
+    /// A key that nothing restricts and that belongs to nobody; it may use any MCP server.
     #[must_use]
     pub fn new(hash: KeyHash) -> Self {
         Self {
@@ -98,6 +100,7 @@ impl KeyRecord {
             organization: None,
             project: None,
             member: None,
+            member_role: None,
             agent: None,
             budget: Budget::default(),
             windows: Vec::new(),
@@ -183,6 +186,8 @@ pub struct Team {
     pub alias: Option<String>,
     /// Refused when true.
     pub blocked: bool,
+    /// Nothing is known of the team but its id: a label, which grants nothing and lifts no rule about owners.
+    pub is_label: bool,
     /// Models the team's keys may name.
     pub models: ModelList,
     /// What the team's keys may name in requests.
@@ -210,6 +215,8 @@ pub struct Organization {
     pub alias: Option<String>,
     /// Models the organisation's keys may name. LiteLLM stores these and never checks them (SEC-12).
     pub models: ModelList,
+    /// Objects the organisation leaves to its keys.
+    pub objects: ObjectGrants,
     /// What the organisation may spend.
     pub budget: Budget,
     /// How much may be asked of the upstream.

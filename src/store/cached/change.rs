@@ -81,6 +81,9 @@ impl<D: Directory + Send + Sync + 'static> Cached<D> {
                 Change::Anything => self.doubt(),
             }
         }
+        if all.iter().any(|change| matches!(change, Change::User(_) | Change::EndUser(_))) {
+            inner.people.doubt();
+        }
         // A replaced key is known under its old hash too (S-087); no other way leads from one to the other.
         let graced = inner.graced.load(Ordering::Acquire) && !changes.keys.is_empty();
         if graced || !changes.is_about_keys_alone() {
@@ -93,6 +96,8 @@ impl<D: Directory + Send + Sync + 'static> Cached<D> {
         self.0.keys.watched(watched);
         self.0.end_users.watched(watched);
         self.0.tags.watched(watched);
+        self.0.people.watched(watched);
+        self.0.proxy.watched(watched);
         self.0.stats.watched.store(u64::from(watched), Ordering::Relaxed);
         if watched {
             self.doubt();
@@ -104,5 +109,7 @@ impl<D: Directory + Send + Sync + 'static> Cached<D> {
         self.0.keys.doubt();
         self.0.end_users.doubt();
         self.0.tags.doubt();
+        self.0.people.doubt();
+        self.0.proxy.doubt();
     }
 }

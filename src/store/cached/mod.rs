@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
 use super::{Answer, Directory, Found, Trouble};
+use crate::core::budget::Budget;
 use crate::core::credential::KeyHash;
 use crate::core::decision::Outage;
 use crate::core::record::{EndUser, KeyRecord, Tag};
@@ -88,6 +89,8 @@ struct Inner<D> {
     keys: Shelf<KeyHash, KeyRecord>,
     end_users: Shelf<Box<str>, EndUser>,
     tags: Shelf<Box<str>, Tag>,
+    people: Shelf<Box<str>, ()>,
+    proxy: Shelf<(), Budget>,
     /// Turns for questions about what is known, and what is not.
     known: Semaphore,
     unknown: Semaphore,
@@ -115,6 +118,8 @@ trait Kind<D>: 'static {
 struct Keys;
 struct EndUsers;
 struct Tags;
+struct People;
+struct Proxy;
 
 impl<D: Directory + Sync> Kind<D> for Keys {
     type Key = KeyHash;
@@ -161,6 +166,32 @@ impl<D: Directory + Sync> Kind<D> for Tags {
     }
 }
 
+impl<D: Directory + Sync> Kind<D> for People {
+    type Key = Box<str>;
+    type Record = ();
+
+    fn shelf(inner: &Inner<D>) -> &Shelf<Box<str>, ()> {
+        &inner.people
+    }
+
+    fn ask(directory: &D, key: &Box<str>) -> impl Future<Output = Answer<()>> + Send {
+        directory.known(key)
+    }
+}
+
+impl<D: Directory + Sync> Kind<D> for Proxy {
+    type Key = ();
+    type Record = Budget;
+
+    fn shelf(inner: &Inner<D>) -> &Shelf<(), Budget> {
+        &inner.proxy
+    }
+
+    fn ask(directory: &D, (): &()) -> impl Future<Output = Answer<Budget>> + Send {
+        directory.proxy()
+    }
+}
+
 impl<D: Directory + Send + Sync + 'static> Cached<D> {
     /// Keeps the answers of a directory.
     #[must_use]
@@ -179,6 +210,8 @@ impl<D: Directory + Send + Sync + 'static> Cached<D> {
             keys: Shelf::new(limits),
             end_users: Shelf::new(limits),
             tags: Shelf::new(limits),
+            people: Shelf::new(limits),
+            proxy: Shelf::new(limits),
             known: Semaphore::new(questions),
             unknown: Semaphore::new(questions),
             patience: options.patience,
@@ -360,6 +393,14 @@ impl<D: Directory + Send + Sync + 'static> Directory for Cached<D> {
 
     async fn tag(&self, name: &str) -> Answer<Tag> {
         self.find::<Tags>(name.into()).await
+    }
+
+    async fn known(&self, id: &str) -> Answer<()> {
+        self.find::<People>(id.into()).await
+    }
+
+    async fn proxy(&self) -> Answer<Budget> {
+        self.find::<Proxy>(()).await
     }
 }
 

@@ -39,6 +39,14 @@ impl Directory for Arc<Fake> {
     async fn tag(&self, _: &str) -> Answer<Tag> {
         Ok(None)
     }
+
+    async fn known(&self, _: &str) -> Answer<()> {
+        Ok(None)
+    }
+
+    async fn proxy(&self) -> Answer<Budget> {
+        Ok(None)
+    }
 }
 
 struct World {
@@ -323,6 +331,12 @@ async fn a_panic_of_the_store_is_an_outage_and_blocks_nobody_s252() {
             Ok(None)
         }
         async fn tag(&self, _: &str) -> Answer<Tag> {
+            Ok(None)
+        }
+        async fn known(&self, _: &str) -> Answer<()> {
+            Ok(None)
+        }
+        async fn proxy(&self) -> Answer<Budget> {
             Ok(None)
         }
     }

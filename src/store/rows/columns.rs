@@ -137,6 +137,17 @@ impl<'a> Members<'a> {
         list.map(Option::unwrap_or_default).map_err(|_| self.error(column, "it must be a list of texts"))
     }
 
+    /// A list of texts that are not empty.
+    pub(super) fn names(&self, name: &str, column: &'static str) -> Result<Vec<&'a str>, Unreadable> {
+        let names = self.texts(name, column)?;
+        if names.iter().any(|name| name.is_empty()) { Err(self.error(column, "a name is empty")) } else { Ok(names) }
+    }
+
+    pub(super) fn is_true(&self, name: &str, column: &'static str) -> Result<bool, Unreadable> {
+        let flag = self.get(name).map(|value| value.as_bool().ok_or(value)).transpose();
+        flag.map(Option::unwrap_or_default).map_err(|_| self.error(column, "it must be true or false"))
+    }
+
     pub(super) fn object(
         &self,
         name: &str,

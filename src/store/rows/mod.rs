@@ -6,7 +6,9 @@ mod money;
 mod named;
 mod people;
 mod pool;
+mod requests;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -20,6 +22,7 @@ use super::sql::tables::{
 };
 use crate::core::credential::KeyHash;
 use crate::core::model_list::ModelList;
+use crate::core::record::permissions::{Names, mcp_servers};
 use crate::core::record::{Agent, KeyRecord, Member, Organization, Permissions, Project, Team, User};
 use crate::core::route::grant::RouteGrants;
 use crate::core::route::groups::GroupNames;
@@ -78,14 +81,17 @@ struct Document<'a> {
     team_groups: &'a RawValue,
     team_default: Row<'a>,
     member: Row<'a>,
+    member_role: Option<String>,
     member_budget: Row<'a>,
     organization: Row<'a>,
     organization_budget: Row<'a>,
+    organization_objects: Row<'a>,
     project: Row<'a>,
     project_budget: Row<'a>,
     user: Row<'a>,
     user_roles: &'a RawValue,
     agent: Row<'a>,
+    agent_objects: Row<'a>,
 }
 
 /// A project, and the tags its keys inherit from it.
@@ -143,12 +149,10 @@ impl Reader {
             .map_err(|_| row.error("allowed_routes", "an entry is no route, no group, or no restriction"))?;
         let spend_routes = row.object("permissions")?.and_then(|permissions| permissions.get("get_spend_routes"));
         key.permissions = Permissions { get_spend_routes: spend_routes.and_then(serde_json::Value::as_bool) };
-        key.requests = people::requests(metadata, row, parse(&OBJECT_PERMISSION, rows.key_objects)?.as_ref())?;
+        key.requests = requests::requests(row, metadata, parse(&OBJECT_PERMISSION, rows.key_objects)?.as_ref())?;
         key.pass_through = people::pass_through(metadata)?;
         key.tags = people::owned(metadata.texts("tags", "metadata.tags")?);
         key.aliases = people::aliases(row)?;
-        let groups = parse_all(&ACCESS_GROUP, rows.key_groups)?;
-        key.group_models = people::group_models(&groups, row.text("team_id")?, Some(&key.hash))?;
         let budget = people::referred(row, "budget_id", parse(&BUDGET, rows.key_budget)?.as_ref())?;
         let budget = budget.as_ref();
         key.budget = money::budget(row, budget)?;
@@ -174,21 +178,22 @@ impl Reader {
         key: &mut KeyRecord,
     ) -> Result<Vec<Timestamp>, Unreadable> {
         key.user = self.user(row, rows)?;
-        key.agent = related(row.id("agent_id")?, &[rows.agent], &self.agents, row.error("agent_id", DANGLING), || {
-            people::agent(&one(&AGENT, rows.agent)?)
+        let made_of = [rows.agent, rows.agent_objects];
+        key.agent = related(row.id("agent_id")?, &made_of, &self.agents, row.error("agent_id", DANGLING), || {
+            people::agent(&one(&AGENT, rows.agent)?, parse(&OBJECT_PERMISSION, rows.agent_objects)?.as_ref())
         })?;
-        let project = self.project(row, rows)?;
         let team = self.team(row, rows, now)?;
-        let made_of = [rows.organization, rows.organization_budget];
-        let id =
-            row.id("organization_id")?.or(team.as_ref().and_then(|(_, of_team)| of_team.organization_id.as_deref()));
+        let of_team = team.as_ref().map(|(_, of_team)| of_team);
+        let made_of = [rows.organization, rows.organization_budget, rows.organization_objects];
+        let id = row.id("organization_id")?.or(of_team.and_then(|team| team.organization_id.as_deref()));
         key.organization = related(id, &made_of, &self.organizations, row.error("organization_id", DANGLING), || {
             let budget = parse(&BUDGET, rows.organization_budget)?;
-            people::organization(&one(&ORGANIZATION, rows.organization)?, budget.as_ref())
+            let objects = parse(&OBJECT_PERMISSION, rows.organization_objects)?;
+            people::organization(&one(&ORGANIZATION, rows.organization)?, budget.as_ref(), objects.as_ref())
         })?;
+        self.with_team(row, rows, of_team, key)?;
         let mut windows = Vec::new();
         if let Some((team, of_team)) = team {
-            key.member = self.member(row, rows, &of_team)?;
             if key.pass_through.is_empty() {
                 key.pass_through = of_team.pass_through;
             }
@@ -196,11 +201,33 @@ impl Reader {
             windows = since(&of_team.windows);
             key.team = Some(team);
         }
-        if let Some((project, tags)) = project {
+        if let Some((project, tags)) = self.project(row, rows)? {
             key.tags.extend(tags);
             key.project = Some(project);
         }
         Ok(windows)
+    }
+
+    /// What depends on the key and its team alike.
+    fn with_team(
+        &self,
+        row: &Columns,
+        rows: &Document<'_>,
+        team: Option<&OfTeam>,
+        key: &mut KeyRecord,
+    ) -> Result<(), Unreadable> {
+        let groups = parse_all(&ACCESS_GROUP, rows.key_groups)?;
+        let granted = requests::groups(&groups, row.text("team_id")?, Some(&key.hash))?;
+        key.group_models = granted.models;
+        let nothing = Names::Only(BTreeSet::new());
+        let of_team = team.map_or(&nothing, |team| &team.mcp_servers);
+        let objects = &mut key.requests.objects;
+        objects.mcp_servers = mcp_servers(&objects.mcp_servers, of_team, &granted.mcp_servers);
+        if let Some(team) = team {
+            key.member = self.member(row, rows, team)?;
+            key.member_role.clone_from(&rows.member_role);
+        }
+        Ok(())
     }
 
     fn project(&self, row: &Columns, rows: &Document<'_>) -> Result<Option<OfProject>, Unreadable> {
@@ -234,8 +261,8 @@ impl Reader {
             return Ok(None);
         };
         if rows.team.is_none() {
-            let bare = Team { id: id.to_owned(), ..Team::default() };
-            let orphan = self.meaning.allow_orphan_keys.then(|| (Arc::new(bare), OfTeam::default()));
+            let bare = Team { id: id.to_owned(), is_label: true, ..Team::default() };
+            let orphan = self.meaning.allow_orphan_keys.then(|| (Arc::new(bare), OfTeam::nothing()));
             return orphan.map(Some).ok_or_else(|| row.error("team_id", DANGLING));
         }
         let parts = TeamRows {

@@ -6,16 +6,18 @@ use serde_json::value::RawValue;
 use super::columns::{Columns, NO_AMOUNT, Unreadable};
 use super::money::{self, BudgetRow};
 use super::people::referred;
+use super::requests::restrictions;
 use super::{Reader, Row, one, parse};
 use crate::core::budget::Budget;
 use crate::core::record::{EndUser, Tag};
-use crate::store::sql::tables::{BUDGET, END_USER, TAG};
+use crate::store::sql::tables::{BUDGET, END_USER, OBJECT_PERMISSION, TAG};
 
 /// The document of an end user.
 #[derive(Debug, Deserialize)]
 struct EndUserDocument<'a> {
     #[serde(borrow)]
     end_user: Row<'a>,
+    objects: Row<'a>,
     budget: Row<'a>,
     default: Row<'a>,
 }
@@ -43,7 +45,11 @@ impl Reader {
         }
         let of_all = of_all.as_ref().map(BudgetRow::read).transpose()?;
         match parse(&END_USER, rows.end_user)? {
-            Some(row) => known(&row, parse(&BUDGET, rows.budget)?.as_ref(), of_all).map(Some),
+            Some(row) => {
+                let objects = restrictions(&row, parse(&OBJECT_PERMISSION, rows.objects)?.as_ref())?;
+                let end_user = known(&row, parse(&BUDGET, rows.budget)?.as_ref(), of_all)?;
+                Ok(Some(EndUser { objects, ..end_user }))
+            }
             None => of_all.as_ref().map(unknown).transpose(),
         }
     }
@@ -66,7 +72,14 @@ fn known(row: &Columns, budget: Option<&Columns>, default: Option<BudgetRow>) ->
     let blocked = row.is_true("blocked")?;
     let region = row.text("allowed_model_region")?.map(str::to_owned);
     let row = own.or(default).unwrap_or_default();
-    Ok(EndUser { blocked, region, budget: spent, limits: row.limits, model_budgets: model_budgets(&row)? })
+    Ok(EndUser {
+        blocked,
+        region,
+        budget: spent,
+        limits: row.limits,
+        model_budgets: model_budgets(&row)?,
+        ..EndUser::default()
+    })
 }
 
 fn unknown(row: &BudgetRow) -> Result<EndUser, Unreadable> {

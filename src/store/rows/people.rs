@@ -1,29 +1,45 @@
 //! Users, teams, organisations, projects, members and agents of rows.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::columns::{Columns, Members, Unreadable};
 use super::money::{self, BudgetRow, Window};
+use super::requests::{groups, requests, restrictions};
 use crate::core::budget::Budget;
-use crate::core::credential::KeyHash;
 use crate::core::limits::Limits;
 use crate::core::model_list::ModelList;
-use crate::core::record::permissions::{RequestGrants, is_param};
+use crate::core::record::permissions::Names;
 use crate::core::record::{Agent, Aliases, Member, Organization, Project, Role, Team, User};
 use crate::core::route::pass_through::PassThroughGrants;
 
 /// What a team's keys inherit from it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct OfTeam {
     pub(super) organization_id: Option<String>,
     pub(super) windows: Vec<Window>,
     pub(super) pass_through: PassThroughGrants,
     pub(super) tags: Vec<String>,
+    /// MCP servers it grants, by itself and by its access groups.
+    pub(super) mcp_servers: Names,
     /// The budget of members without a limit of their own (LiteLLM COMMON-13).
     pub(super) member_row: Option<BudgetRow>,
+}
+
+impl OfTeam {
+    /// What a team has to give of which nothing but the id is known.
+    pub(super) fn nothing() -> Self {
+        Self {
+            organization_id: None,
+            windows: Vec::new(),
+            pass_through: PassThroughGrants::default(),
+            tags: Vec::new(),
+            mcp_servers: Names::Only(BTreeSet::new()),
+            member_row: None,
+        }
+    }
 }
 
 /// The rows a team is made of.
@@ -46,14 +62,19 @@ impl TeamRows {
             return Err(row.error("metadata.team_member_budget_id", DANGLING));
         }
         let windows = money::windows(row, now)?;
+        let granted = groups(&self.groups, Some(id), None)?;
+        let mut requests = requests(row, metadata, self.objects.as_ref())?;
+        // They count together with the key's own (OBJ-1).
+        let of_team = std::mem::take(&mut requests.objects.mcp_servers);
         let team = Team {
+            is_label: false,
             id: id.to_owned(),
             alias: row.text("team_alias")?.map(str::to_owned),
             blocked: row.is_true("blocked")?,
             // NULL is LiteLLM's way to say that the team is not restricted (DB-4).
             models: ModelList::compile(row.texts("models")?.unwrap_or_default()),
-            requests: requests(metadata, row, self.objects.as_ref())?,
-            group_models: group_models(&self.groups, Some(id), None)?,
+            requests,
+            group_models: granted.models,
             aliases: self.aliases.as_ref().map(aliases).transpose()?.unwrap_or_default(),
             budget: money::budget(row, None)?,
             windows: windows.iter().map(|window| window.budget).collect(),
@@ -65,6 +86,7 @@ impl TeamRows {
             windows,
             pass_through: pass_through(metadata)?,
             tags: owned(metadata.texts("tags", "metadata.tags")?),
+            mcp_servers: of_team.or(&Names::Only(granted.mcp_servers)),
             member_row: self.member_default.as_ref().map(BudgetRow::read).transpose()?,
         };
         Ok((team, of_team))
@@ -112,12 +134,17 @@ pub(super) fn member(
     })
 }
 
-pub(super) fn organization(row: &Columns, budget: Option<&Columns>) -> Result<Organization, Unreadable> {
+pub(super) fn organization(
+    row: &Columns,
+    budget: Option<&Columns>,
+    objects: Option<&Columns>,
+) -> Result<Organization, Unreadable> {
     let budget = referred(row, "budget_id", budget)?;
     Ok(Organization {
         id: row.own_id("organization_id")?.to_owned(),
         alias: row.text("organization_alias")?.map(str::to_owned),
         models: ModelList::compile(row.texts("models")?.unwrap_or_default()),
+        objects: restrictions(row, objects)?,
         budget: money::or_budget(money::spent(row)?, budget.as_ref()),
         limits: budget.map(|row| row.limits).unwrap_or_default(),
         model_limits: money::metadata_limits(row.metadata()?)?,
@@ -143,7 +170,7 @@ pub(super) fn project(row: &Columns, budget: Option<&Columns>) -> Result<(Projec
     Ok((project, owned(metadata.texts("tags", "metadata.tags")?)))
 }
 
-pub(super) fn agent(row: &Columns) -> Result<Agent, Unreadable> {
+pub(super) fn agent(row: &Columns, objects: Option<&Columns>) -> Result<Agent, Unreadable> {
     const COLUMN: &str = "litellm_params.require_trace_id_on_calls_by_agent";
     let traced = row.object("litellm_params")?.and_then(|params| params.get("require_trace_id_on_calls_by_agent"));
     let needs_trace_id = match traced {
@@ -151,7 +178,7 @@ pub(super) fn agent(row: &Columns) -> Result<Agent, Unreadable> {
         Some(value) => value.as_bool().ok_or_else(|| row.error(COLUMN, "it must be true or false"))?,
     };
     let limits = Limits { requests: row.count("rpm_limit")?, tokens: row.count("tpm_limit")?, parallel: None };
-    Ok(Agent { id: row.own_id("agent_id")?.to_owned(), needs_trace_id, limits })
+    Ok(Agent { id: row.own_id("agent_id")?.to_owned(), needs_trace_id, objects: restrictions(row, objects)?, limits })
 }
 
 /// The budget row a row refers to.
@@ -167,71 +194,11 @@ pub(super) fn referred(
     }
 }
 
-/// What requests of a key or a team may carry.
-pub(super) fn requests(
-    metadata: Members<'_>,
-    row: &Columns,
-    objects: Option<&Columns>,
-) -> Result<RequestGrants, Unreadable> {
-    if row.text("object_permission_id")?.is_some() && objects.is_none() {
-        return Err(row.error("object_permission_id", DANGLING));
-    }
-    let stores = objects.map(|row| row.texts("vector_stores")).transpose()?.flatten().unwrap_or_default();
-    let tools = metadata.texts("allowed_tools", "metadata.allowed_tools")?;
-    let params = metadata.texts("enforced_params", "metadata.enforced_params")?;
-    if stores.iter().chain(&tools).any(|name| name.is_empty()) || params.iter().any(|name| !is_param(name)) {
-        return Err(metadata.error("metadata", "a list of tools, parameters or vector stores holds an empty name"));
-    }
-    Ok(RequestGrants {
-        tools: restriction(&tools),
-        vector_stores: restriction(&stores),
-        enforced_params: owned(params),
-        keeps_guardrails: keeps_guardrails(metadata)?,
-    })
-}
-
-/// An empty list does not restrict, as for LiteLLM.
-fn restriction(names: &[&str]) -> Option<HashSet<String>> {
-    (!names.is_empty()).then(|| names.iter().map(ToString::to_string).collect())
-}
-
-/// A list of guardrails forbids nothing; only an object with `modify_guardrails: false` does.
-fn keeps_guardrails(metadata: Members<'_>) -> Result<bool, Unreadable> {
-    let said = match metadata.get("guardrails") {
-        None | Some(Value::Array(_)) => return Ok(false),
-        Some(Value::Object(members)) => members.get("modify_guardrails").unwrap_or(&Value::Bool(true)).as_bool(),
-        Some(_) => None,
-    };
-    let text = "it must be a list, or an object whose `modify_guardrails` is true or false";
-    said.map(|may| !may).ok_or_else(|| metadata.error("metadata.guardrails", text))
-}
-
 /// `metadata.allowed_passthrough_routes`.
 pub(super) fn pass_through(metadata: Members<'_>) -> Result<PassThroughGrants, Unreadable> {
     const COLUMN: &str = "metadata.allowed_passthrough_routes";
     let paths = metadata.texts("allowed_passthrough_routes", COLUMN)?;
     PassThroughGrants::compile(paths).map_err(|_| metadata.error(COLUMN, "an entry is no path"))
-}
-
-/// Models of the groups that name this team or key in return (SEC-35); `None` when there are none. A group
-/// that is missing grants nothing (A34).
-pub(super) fn group_models(
-    groups: &[Columns],
-    team: Option<&str>,
-    key: Option<&KeyHash>,
-) -> Result<Option<ModelList>, Unreadable> {
-    let key = key.map(|key| key.to_hex());
-    let mut names = Vec::new();
-    for group in groups {
-        let names_one = |column, id: Option<&str>| {
-            let ids = group.texts(column)?.unwrap_or_default();
-            Ok::<_, Unreadable>(id.is_some_and(|id| ids.contains(&id)))
-        };
-        if names_one("assigned_team_ids", team)? || names_one("assigned_key_ids", key.as_deref())? {
-            names.extend(group.texts("access_model_names")?.unwrap_or_default());
-        }
-    }
-    Ok((!names.is_empty()).then(|| ModelList::compile(names)))
 }
 
 /// Names that stand for other names.

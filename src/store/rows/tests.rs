@@ -18,8 +18,8 @@ fn document(changes: &Value) -> String {
     let mut rows = json!({
         "revoke_at": null, "key": row(&KEY, &key), "key_budget": null, "key_objects": null, "key_groups": [],
         "team": null, "team_aliases": null, "team_objects": null, "team_groups": [], "team_default": null,
-        "member": null, "member_budget": null, "organization": null, "organization_budget": null,
-        "project": null, "project_budget": null, "user": null, "user_roles": [], "agent": null,
+        "member": null, "member_budget": null, "member_role": null, "organization": null, "organization_budget": null, "organization_objects": null,
+        "project": null, "project_budget": null, "user": null, "user_roles": [], "agent": null, "agent_objects": null,
     });
     for (path, value) in changes.as_object().unwrap() {
         *rows.pointer_mut(path).unwrap() = value.clone();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::SqlStr;
 
 use super::Database;
@@ -10,9 +10,13 @@ use super::lookup::{MAX_DOCUMENT, Queries};
 use super::tables::{END_USER, KEY, SPEND_LOG, TAG};
 use crate::core::budget::{Amount, Budget};
 use crate::core::credential::KeyHash;
+use crate::core::decision::Outage;
 use crate::core::record::{EndUser, KeyRecord, Tag, Team};
 use crate::store::rows::{Key, Meaning, Reader, Unreadable};
 use crate::store::{Answer, Directory, Found, Trouble};
+
+/// What one budget for everybody counts.
+const MONTH: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// How a configuration reads a database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,12 +73,7 @@ impl<D: Database> SqlDirectory<D> {
         since: &[Timestamp],
     ) -> Result<(), Trouble> {
         for (window, since) in windows.iter_mut().zip(since) {
-            // LiteLLM writes UTC without an offset.
-            let since = since.strftime("%Y-%m-%dT%H:%M:%S%.3f").to_string();
-            let spent = self.database.sum(query, [subject, &since]).await?;
-            let problem = "the sum is no amount";
-            let unreadable = Unreadable { table: SPEND_LOG.name, column: "spend", problem };
-            window.spend = Amount::new(spent).ok_or(unreadable)?;
+            window.spend = amount(self.database.sum(query, &[&utc(*since), subject]).await?)?;
         }
         Ok(())
     }
@@ -108,6 +107,27 @@ impl<D: Database> Directory for SqlDirectory<D> {
         let tag = self.reader.tag(&document.ok_or_else(|| too_long(TAG.name))?).inspect_err(|error| log(error, ""))?;
         Ok(Some(Found::fresh(Arc::new(tag))))
     }
+
+    async fn known(&self, id: &str) -> Answer<()> {
+        let found = self.database.document(&self.queries.known, &[Some(searchable(id))]).await?;
+        Ok(found.map(|_| Found::fresh(Arc::new(()))))
+    }
+
+    async fn proxy(&self) -> Answer<Budget> {
+        // The last thirty days roll on, so that nobody can say when the budget begins anew (LiteLLM COMMON-16).
+        let since = (self.clock)().saturating_sub(MONTH).map_err(|_| Outage::Internal)?;
+        let spend = amount(self.database.sum(&self.queries.spend, &[&utc(since)]).await?)?;
+        Ok(Some(Found::fresh(Arc::new(Budget { spend, ..Budget::default() }))))
+    }
+}
+
+/// LiteLLM writes UTC without an offset.
+fn utc(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%S%.3f").to_string()
+}
+
+fn amount(sum: f64) -> Result<Amount, Unreadable> {
+    Amount::new(sum).ok_or(Unreadable { table: SPEND_LOG.name, column: "spend", problem: "the sum is no amount" })
 }
 
 /// A text that may be a name in a table. PostgreSQL stores no NUL, and asking for one is an error of its

@@ -22,9 +22,13 @@ pub struct Queries {
     pub end_user: SqlStr,
     /// `$1` is a tag's name. No row: no such tag.
     pub tag: SqlStr,
-    /// `$1` is a key's hash, `$2` a time: what the key spent since.
+    /// `$1` is a text. A row: it is the id of an end user, or the id or e-mail address of a user.
+    pub known: SqlStr,
+    /// `$1` is a time: what everybody spent since.
+    pub spend: SqlStr,
+    /// `$1` is a time, `$2` a key's hash: what the key spent since.
     pub key_spend: SqlStr,
-    /// `$1` is a team's id, `$2` a time: what the team spent since.
+    /// `$1` is a time, `$2` a team's id: what the team spent since.
     pub team_spend: SqlStr,
 }
 
@@ -36,8 +40,10 @@ impl Queries {
             key: sql(bounded(&key(dialect))),
             end_user: sql(bounded(&end_user(dialect))),
             tag: sql(bounded(&tag(dialect))),
-            key_spend: sql(spend(dialect, "api_key")),
-            team_spend: sql(spend(dialect, "team_id")),
+            known: sql(known()),
+            spend: sql(spend(dialect, "")),
+            key_spend: sql(spend(dialect, " AND api_key = $2")),
+            team_spend: sql(spend(dialect, " AND team_id = $2")),
         }
     }
 }
@@ -61,22 +67,25 @@ fn key(dialect: Dialect) -> String {
         ("revoke_at", "r.revoke_at".to_owned()),
         ("key", dialect.row(&KEY, "k")),
         ("key_budget", dialect.row(&BUDGET, "kb")),
-        ("key_objects", dialect.row(&OBJECT_PERMISSION, "kop")),
+        ("key_objects", dialect.permission("kop")),
         ("key_groups", dialect.rows(&ACCESS_GROUP, "g", &dialect.is_in("g.access_group_id", "k.access_group_ids"))),
         ("team", dialect.row(&TEAM, "t")),
         ("team_aliases", dialect.row(&MODEL, "tal")),
-        ("team_objects", dialect.row(&OBJECT_PERMISSION, "top")),
+        ("team_objects", dialect.permission("top")),
         ("team_groups", dialect.rows(&ACCESS_GROUP, "g", &dialect.is_in("g.access_group_id", "t.access_group_ids"))),
         ("team_default", dialect.row(&BUDGET, "tdb")),
         ("member", dialect.row(&MEMBERSHIP, "tm")),
+        ("member_role", dialect.member_role("t.members_with_roles", "k.user_id")),
         ("member_budget", dialect.row(&BUDGET, "tmb")),
         ("organization", dialect.row(&ORGANIZATION, "o")),
         ("organization_budget", dialect.row(&BUDGET, "ob")),
+        ("organization_objects", dialect.permission("oop")),
         ("project", dialect.row(&PROJECT, "p")),
         ("project_budget", dialect.row(&BUDGET, "pb")),
         ("user", dialect.row(&USER, "u")),
         ("user_roles", dialect.rows(&ORGANIZATION_MEMBERSHIP, "om", "om.user_id = k.user_id")),
         ("agent", dialect.row(&AGENT, "a")),
+        ("agent_objects", dialect.permission("aop")),
     ];
     let document = document(dialect, &members);
     let (team, budget, organization) = (TEAM.name, BUDGET.name, ORGANIZATION.name);
@@ -102,10 +111,12 @@ SELECT {document}{text} AS document
   LEFT JOIN "{budget}" tmb ON tmb.budget_id = tm.budget_id
   LEFT JOIN "{organization}" o ON o.organization_id = COALESCE(k.organization_id, t.organization_id)
   LEFT JOIN "{budget}" ob ON ob.budget_id = o.budget_id
+  LEFT JOIN "{objects}" oop ON oop.object_permission_id = o.object_permission_id
   LEFT JOIN "{project}" p ON p.project_id = k.project_id
   LEFT JOIN "{budget}" pb ON pb.budget_id = p.budget_id
   LEFT JOIN "{user}" u ON u.user_id = k.user_id
-  LEFT JOIN "{agent}" a ON a.agent_id = k.agent_id"#
+  LEFT JOIN "{agent}" a ON a.agent_id = k.agent_id
+  LEFT JOIN "{objects}" aop ON aop.object_permission_id = a.object_permission_id"#
     )
 }
 
@@ -113,16 +124,18 @@ fn end_user(dialect: Dialect) -> String {
     let Dialects { text, .. } = Dialects::of(dialect);
     let members = [
         ("end_user", dialect.row(&END_USER, "e")),
+        ("objects", dialect.permission("eop")),
         ("budget", dialect.row(&BUDGET, "b")),
         ("default", dialect.row(&BUDGET, "db")),
     ];
     let document = document(dialect, &members);
-    let (end_user, budget) = (END_USER.name, BUDGET.name);
+    let (end_user, budget, objects) = (END_USER.name, BUDGET.name, OBJECT_PERMISSION.name);
     format!(
         r#"SELECT {document}{text} AS document
   FROM (SELECT 1 AS one) o
   LEFT JOIN "{end_user}" e ON e.user_id = $1
   LEFT JOIN "{budget}" b ON b.budget_id = e.budget_id
+  LEFT JOIN "{objects}" eop ON eop.object_permission_id = e.object_permission_id
   LEFT JOIN "{budget}" db ON db.budget_id = $2"#
     )
 }
@@ -137,15 +150,24 @@ fn tag(dialect: Dialect) -> String {
     )
 }
 
+/// LiteLLM EU-1. The index on addresses is LiteLLM's own.
+fn known() -> String {
+    let (end_user, user) = (END_USER.name, USER.name);
+    format!(
+        r#"SELECT 'known' WHERE EXISTS (SELECT 1 FROM "{end_user}" WHERE user_id = $1)
+   OR EXISTS (SELECT 1 FROM "{user}" WHERE lower(user_email) = lower($1)) OR EXISTS (SELECT 1 FROM "{user}" WHERE lower(user_id) = lower($1))"#
+    )
+}
+
 /// LiteLLM BUD-3: what a window has used up is summed from the log.
-fn spend(dialect: Dialect, subject: &str) -> String {
+fn spend(dialect: Dialect, of_whom: &str) -> String {
     let since = match dialect {
         // Texts of different precision do not compare.
-        Dialect::Sqlite => r#"julianday("startTime") >= julianday($2)"#,
-        Dialect::Postgres => r#""startTime" >= $2::text::timestamp"#,
+        Dialect::Sqlite => r#"julianday("startTime") >= julianday($1)"#,
+        Dialect::Postgres => r#""startTime" >= $1::text::timestamp"#,
     };
     let log = SPEND_LOG.name;
-    format!(r#"SELECT coalesce(sum(spend), 0.0) FROM "{log}" WHERE {subject} = $1 AND {since}"#)
+    format!(r#"SELECT coalesce(sum(spend), 0.0) FROM "{log}" WHERE {since}{of_whom}"#)
 }
 
 fn document(dialect: Dialect, members: &[(&str, String)]) -> String {

@@ -46,7 +46,7 @@ pub const KEY: Table = table(
         kept("rotation_interval", Text),
         read("project_id", Text),
         kept("router_settings", Json),
-        kept("policies", Texts),
+        read("policies", Texts),
         read("access_group_ids", Texts),
         kept("last_active", Time),
         read("agent_id", Text),
@@ -96,6 +96,7 @@ pub const TEAM: Table = table(
         kept("model_spend", Json).required(),
         kept("model_max_budget", Json).required(),
         read("model_id", Int),
+        read("policies", Texts),
         read("access_group_ids", Texts),
         read("budget_limits", Json),
     ],
@@ -159,6 +160,7 @@ pub const ORGANIZATION: Table = table(
         kept("created_by", Text).required(),
         kept("updated_at", Time).required(),
         kept("updated_by", Text).required(),
+        read("object_permission_id", Text),
     ],
 );
 
@@ -248,6 +250,7 @@ pub const END_USER: Table = table(
         kept("default_model", Text),
         read("budget_id", Text),
         read("blocked", Bool).required(),
+        read("object_permission_id", Text),
     ],
 );
 
@@ -276,6 +279,7 @@ pub const ACCESS_GROUP: Table = table(
         read("access_group_id", Text).required(),
         kept("access_group_name", Text).required(),
         kept("description", Text),
+        read("access_mcp_server_ids", Texts),
         read("assigned_team_ids", Texts),
         read("assigned_key_ids", Texts),
         kept("created_at", Time).required(),
@@ -291,7 +295,16 @@ pub const ACCESS_GROUP: Table = table(
 pub const OBJECT_PERMISSION: Table = table(
     "LiteLLM_ObjectPermissionTable",
     &["object_permission_id"],
-    &[kept("object_permission_id", Text).required(), read("vector_stores", Texts)],
+    &[
+        kept("object_permission_id", Text).required(),
+        read("mcp_servers", Texts),
+        read("vector_stores", Texts),
+        read("mcp_access_groups", Texts),
+        read("mcp_tool_permissions", Json),
+        read("agents", Texts),
+        read("agent_access_groups", Texts),
+        read("search_tools", Texts),
+    ],
 );
 
 /// Agents.
@@ -307,6 +320,8 @@ pub const AGENT: Table = table(
         kept("created_by", Text).required(),
         kept("updated_at", Time).required(),
         kept("updated_by", Text).required(),
+        kept("agent_access_groups", Texts),
+        read("object_permission_id", Text),
         read("tpm_limit", Int),
         read("rpm_limit", Int),
     ],

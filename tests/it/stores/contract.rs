@@ -296,7 +296,7 @@ async fn every_store_says_the_same() {
     let files = Files::new(&config("end_users: { default_budget_id: customers }"), &key_file());
     let configuration = load(&files.config(), &environment).result.unwrap();
     let Store::File(file) = &configuration.snapshot.authenticator.store else { unreachable!() };
-    keeps_the_contract(file, file).await;
+    keeps_the_contract(file.as_ref(), file).await;
     let interpretation =
         Interpretation { default_end_user_budget: Some("customers".to_owned()), ..Interpretation::default() };
     for database in Database::both("contract").await {
