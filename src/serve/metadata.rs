@@ -18,7 +18,8 @@ use crate::core::record::permissions::{Guardrails, Names};
 use crate::engine::{Evidence, Verdict};
 use crate::telemetry;
 
-/// Builds the metadata of a verdict. Numbers would travel as doubles, so everything is text.
+/// Builds the metadata of a verdict. Numbers would travel as doubles, so everything is text but
+/// what Envoy itself reads.
 pub(super) fn of(verdict: &Verdict, version: &str, request_id: &str) -> Struct {
     let (decision, reason) = telemetry::labels(&verdict.decision);
     let evidence = &verdict.evidence;
@@ -80,21 +81,37 @@ pub(super) fn of(verdict: &Verdict, version: &str, request_id: &str) -> Struct {
 }
 
 /// Who the request counts for: what was spent, and what the proxy's rate limiter should hold them to.
-fn subjects(identity: &Identity, evidence: &Evidence, ask: &Ask) -> [(&'static str, Option<Value>); 4] {
+fn subjects(identity: &Identity, evidence: &Evidence, ask: &Ask) -> [(&'static str, Option<Value>); 5] {
     let record = evidence.named.end_user.as_deref();
     let end_user = evidence.named.end_user_of(ask).map(|id| (id, record));
     let region = record.and_then(|end_user| end_user.region.as_deref());
     let reached = evidence.grant.iter().flat_map(|grant| &grant.reached).map(String::as_str);
     let models: Vec<_> = reached.chain(ask.models()).collect();
     let descriptors = limits::descriptors(identity, end_user, &models);
-    let plain = descriptors.iter().filter(|one| !one.name.starts_with("model_per_"));
+    let plain = descriptors.iter().filter(|one| is_plain(one));
     let limited = descriptors.iter().filter(|one| !one.limits.is_empty());
     [
         ("end_user", object([("id", text(evidence.named.end_user_of(ask))), ("region", text(region))])),
         ("budget", budgets(identity, evidence)),
         ("descriptors", members(plain.map(|one| (one.name, text(Some(&one.value)))))),
-        ("limits", values(limited.filter_map(limit).collect())),
+        ("limits", values(limited.clone().filter_map(limit).collect())),
+        ("rate_limits", members(limited.filter(|one| is_plain(one)).map(|one| (one.name, rate_limit(one))))),
     ]
+}
+
+/// Whether it is about a subject, and no single model.
+fn is_plain(descriptor: &Descriptor) -> bool {
+    !descriptor.name.starts_with("model_per_")
+}
+
+/// The shape of Envoy's `RateLimit.Override.DynamicMetadata`.
+fn rate_limit(descriptor: &Descriptor) -> Option<Value> {
+    let minute = |limit: Option<u64>| {
+        let number = u32::try_from(limit?).map_or(f64::from(u32::MAX), f64::from);
+        let number = Value { kind: Some(Kind::NumberValue(number)) };
+        object([("requests_per_unit", Some(number)), ("unit", text(Some("MINUTE")))])
+    };
+    object([("requests", minute(descriptor.limits.requests)), ("tokens", minute(descriptor.limits.tokens))])
 }
 
 fn limit(descriptor: &Descriptor) -> Option<Value> {

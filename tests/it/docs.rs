@@ -55,7 +55,7 @@ fn paths(message: &str, prefix: &str, rows: &mut Vec<(String, String)>) {
         let path = format!("{prefix}{name}");
         let list = PROTO.contains(&format!("repeated {kind} {name} ="));
         let path = if list { path + "[]" } else { path };
-        if kind == "string" || kind == "Names" {
+        if ["string", "double", "Names", "Override"].contains(&kind) {
             rows.push((path, comment));
         } else {
             let intro = PROTO.split_once(&format!("\nmessage {kind} {{")).unwrap().0;
@@ -105,8 +105,8 @@ const METADATA_PAGE: &str = "
 ## Dynamic metadata
 
 Under the namespace `envoy.filters.http.ext_authz`, for access logs, rate limits, RBAC and `ext_proc`, of allowed and of
-refused requests. A client cannot write it. All values are text, for numbers would travel as doubles; what has no value is
-absent. `Names` are objects: `unrestricted` is `true`, or `false` and `names` lists what is left, which may be nothing.
+refused requests. A client cannot write it. Values are text, for numbers would travel as doubles; what has no value is
+absent. `Override` is what Envoy reads as a limit: `requests_per_unit`, a number, and `unit`, `MINUTE`. `Names` are objects: `unrestricted` is `true`, or `false` and `names` lists what is left, which may be nothing.
 
 | path | meaning |
 |---|---|

@@ -31,6 +31,8 @@ pub fn to_json(metadata: &Struct) -> Value {
             });
             json!(texts.collect::<Vec<_>>())
         }
+        // What Envoy reads as limits.
+        Kind::NumberValue(number) => json!(number),
         other => panic!("only text, lists and objects are expected: {other:?}"),
     };
     Value::Object(metadata.fields.iter().map(|(name, inner)| (name.clone(), value(&inner.kind))).collect())
@@ -106,6 +108,13 @@ async fn an_allowed_request_carries_the_identity() {
             {"descriptor": "team", "value": "red", "rpm": "600"},
             {"descriptor": "model_per_key", "value": format!("{}:gpt-4o", hash("sk-ada")), "rpm": "6"},
         ],
+        "rate_limits": {
+            "api_key": {
+                "requests": {"requests_per_unit": 60.0, "unit": "MINUTE"},
+                "tokens": {"requests_per_unit": 1000.0, "unit": "MINUTE"},
+            },
+            "team": {"requests": {"requests_per_unit": 600.0, "unit": "MINUTE"}},
+        },
         "request": {"route": "chat_completions", "id": "req-1", "models": ["gpt-4o"], "tags": ["a,b", "c"]},
     });
     assert_eq!(metadata, expected);

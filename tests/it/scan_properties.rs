@@ -97,6 +97,13 @@ impl Tree {
         self.all(outer).iter().flat_map(|value| value.all(name)).collect()
     }
 
+    /// The same, of the body and of what it wants merged into the request.
+    fn everywhere(&self, outer: &str, name: &str) -> Vec<Self> {
+        let merged = self.all("extra_body");
+        let merged = merged.iter().flat_map(|merged| merged.below(outer, name));
+        self.below(outer, name).into_iter().chain(merged).collect()
+    }
+
     fn text(&self) -> Option<&str> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
@@ -124,8 +131,8 @@ impl Tree {
     fn user(&self) -> Option<String> {
         let members = [
             self.all("user"),
-            self.below("litellm_metadata", "user"),
-            self.below("metadata", "user_id"),
+            self.everywhere("litellm_metadata", "user"),
+            self.everywhere("metadata", "user_id"),
             self.all("safety_identifier"),
         ];
         let found = members.into_iter().find_map(|values| match values.split_first() {
@@ -152,12 +159,19 @@ impl Tree {
             }
             Self::Null | Self::Bool | Self::Number(_) | Self::List(_) | Self::Object(_) => false,
         };
+        let merged = ["metadata", "litellm_metadata"].map(|name| self.below("extra_body", name));
         names.len() == members.len()
             && !members.iter().any(|(name, value)| similar(name) || (PARSED.contains(&name.as_str()) && broken(value)))
+            && !merged.iter().flatten().any(broken)
     }
 
     fn tags(&self) -> BTreeSet<String> {
-        let places = [self.all("tags"), self.below("metadata", "tags"), self.below("litellm_metadata", "tags")];
+        let places = [
+            self.all("tags"),
+            self.below("extra_body", "tags"),
+            self.everywhere("metadata", "tags"),
+            self.everywhere("litellm_metadata", "tags"),
+        ];
         let mut tags = BTreeSet::new();
         for value in places.iter().flatten() {
             match value {

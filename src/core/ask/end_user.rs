@@ -45,7 +45,7 @@ pub(super) fn find<'r>(
         for slot in MEMBERS {
             let found = match facts.take(slot) {
                 Some(Texts::One(text)) => usable(text)?,
-                Some(Texts::Number(number)) => Some(number),
+                Some(Texts::Number(number)) => usable(number)?,
                 None | Some(Texts::Null | Texts::Many(_) | Texts::Other) => None,
             };
             if found.is_some() {
