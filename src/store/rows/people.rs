@@ -127,10 +127,13 @@ pub(super) fn member(
         return Ok(Member { models, budget, limits: default.map(|row| row.limits).unwrap_or_default() });
     };
     let budget = referred(row, "budget_id", budget)?;
+    // What the membership leaves open, the team's default says.
+    let rows = || [budget.as_ref(), default].into_iter().flatten();
+    let models = rows().map(|row| &row.allowed_models).find(|models| !models.is_unrestricted()).cloned();
     Ok(Member {
-        models: budget.as_ref().map(|row| row.allowed_models.clone()).unwrap_or_default(),
+        models: models.unwrap_or_default(),
         budget: money::or_budget(money::or_budget(money::spent(row)?, budget.as_ref()), default),
-        limits: budget.map(|row| row.limits).unwrap_or_default(),
+        limits: rows().map(|row| row.limits).reduce(Limits::or).unwrap_or_default(),
     })
 }
 

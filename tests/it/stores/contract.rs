@@ -33,7 +33,7 @@ keys:
   agent_id: crawler
   aliases: {{ fast: gpt-4o-mini }}
   access_group_ids: [g1, g2, g3]
-  object_permission: {{ vector_stores: [vs1] }}
+  object_permission: {{ vector_stores: [vs1], agent_access_groups: [crawlers], mcp_servers: [m1, m2] }}
   budget_id: key-row
   spend: 1.5
   model_spend: {{ gpt-4o: 0.25 }}
@@ -73,7 +73,8 @@ teams:
   models: [gpt-4o, gpt-4o-mini]
   access_group_ids: [g1, g2]
   model_aliases: {{ smart: gpt-4o }}
-  object_permission: {{ vector_stores: [vs1, vs2] }}
+  object_permission: {{ vector_stores: [vs1, vs2], mcp_tool_permissions: {{ m2: [read] }}, search_tools: [s1] }}
+  members_with_roles: [{{ user_id: ada, role: user }}, {{ user_id: bob, role: user }}, {{ user_id: ada, role: admin }}]
   max_budget: 50
   spend: 20
   budget_limits: [{{ budget_duration: 7d, max_budget: 30, spend: 2 }}]
@@ -84,7 +85,7 @@ organizations:
 - {{ organization_id: acme, organization_alias: Acme, models: ['*'], spend: 500, budget_id: acme-row, metadata: {{ model_tpm_limit: {{ o1: 99 }} }} }}
 projects:
 - {{ project_id: bot, project_alias: Bot, team_id: red, models: [gpt-4o], spend: 2, budget_id: project-row, metadata: {{ tags: [bot], model_rpm_limit: {{ o1: 5 }} }} }}
-agents: [{{ agent_id: crawler, require_trace_id_on_calls_by_agent: true, rpm_limit: 4 }}]
+agents: [{{ agent_id: crawler, agent_access_groups: [crawlers], object_permission: {{ agents: [crawler] }}, require_trace_id_on_calls_by_agent: true, rpm_limit: 4 }}]
 team_memberships:
 - {{ user_id: ada, team_id: red, spend: 3, budget_id: ada-row }}
 - {{ user_id: bob, team_id: red, spend: 4 }}
@@ -101,7 +102,7 @@ budgets:
 - {{ budget_id: customers, max_budget: 2, model_max_budget: {{ o1: {{ max_budget: 1 }} }} }}
 - {{ budget_id: tag-row, max_budget: 6 }}
 access_groups:
-- {{ access_group_id: g1, access_model_names: [o1], assigned_team_ids: [red] }}
+- {{ access_group_id: g1, access_mcp_server_ids: [m3], access_model_names: [o1], assigned_team_ids: [red] }}
 - {{ access_group_id: g2, access_model_names: [o2], assigned_key_ids: [{full}] }}
 - {{ access_group_id: g3, access_model_names: [o3] }}
 end_users:
@@ -181,11 +182,18 @@ fn shared_rows() -> Vec<(&'static Table, serde_json::Value)> {
             json!({"budget_id": "customers", "max_budget": 2, "model_max_budget": {"o1": {"max_budget": 1}}}),
         ),
         (&tables::BUDGET, json!({"budget_id": "tag-row", "max_budget": 6})),
-        (&tables::OBJECT_PERMISSION, json!({"object_permission_id": "op1", "vector_stores": ["vs1"]})),
-        (&tables::OBJECT_PERMISSION, json!({"object_permission_id": "op2", "vector_stores": ["vs1", "vs2"]})),
+        (
+            &tables::OBJECT_PERMISSION,
+            json!({"object_permission_id": "op1", "vector_stores": ["vs1"], "agent_access_groups": ["crawlers"], "mcp_servers": ["m1", "m2"]}),
+        ),
+        (
+            &tables::OBJECT_PERMISSION,
+            json!({"object_permission_id": "op2", "vector_stores": ["vs1", "vs2"], "mcp_tool_permissions": {"m2": ["read"]}, "search_tools": ["s1"]}),
+        ),
+        (&tables::OBJECT_PERMISSION, json!({"object_permission_id": "op3", "agents": ["crawler"]})),
         (
             &tables::ACCESS_GROUP,
-            json!({"access_group_id": "g1", "access_group_name": "g1", "access_model_names": ["o1"], "assigned_team_ids": ["red"]}),
+            json!({"access_group_id": "g1", "access_group_name": "g1", "access_mcp_server_ids": ["m3"], "access_model_names": ["o1"], "assigned_team_ids": ["red"]}),
         ),
         (
             &tables::ACCESS_GROUP,
@@ -199,7 +207,8 @@ fn shared_rows() -> Vec<(&'static Table, serde_json::Value)> {
         (
             &tables::AGENT,
             json!({
-                "agent_id": "crawler", "agent_name": "crawler", "rpm_limit": 4,
+                "agent_id": "crawler", "agent_name": "crawler", "rpm_limit": 4, "agent_access_groups": ["crawlers"],
+                "object_permission_id": "op3",
                 "litellm_params": {"require_trace_id_on_calls_by_agent": true},
             }),
         ),
@@ -239,7 +248,11 @@ fn people() -> Vec<(&'static Table, serde_json::Value)> {
             &tables::TEAM,
             json!({
                 "team_id": "red", "team_alias": "Red", "organization_id": "acme", "models": ["gpt-4o", "gpt-4o-mini"],
-                "access_group_ids": ["g1", "g2"], "model_id": 7, "object_permission_id": "op2", "max_budget": 50, "spend": 20,
+                "access_group_ids": ["g1", "g2"], "model_id": 7, "object_permission_id": "op2",
+                "members_with_roles": [
+                    {"user_id": "ada", "role": "user"}, {"user_id": "bob", "role": "user"},
+                    {"user_id": "ada", "role": "admin", "user_email": null},
+                ], "max_budget": 50, "spend": 20,
                 "budget_limits": [{"budget_duration": "7d", "max_budget": 30}], "rpm_limit": 100,
                 "metadata": {
                     "tags": ["red"], "team_member_budget_id": "of-members", "allowed_passthrough_routes": ["/team"],
@@ -273,18 +286,34 @@ async fn tag(directory: &impl Directory, name: &str) -> Option<Tag> {
     directory.tag(name).await.unwrap().map(|found| Tag::clone(&found.record))
 }
 
+/// The lines that one has and the other has not.
+fn differences(said: &impl std::fmt::Debug, expected: &impl std::fmt::Debug) -> String {
+    let (said, expected) = (format!("{said:#?}"), format!("{expected:#?}"));
+    let only = |these: &str, those: &str, sign: char| {
+        let lines = these.lines().filter(|line| !those.lines().any(|other| other == *line));
+        lines.map(|line| format!("{sign}{line}")).collect::<Vec<_>>()
+    };
+    [only(&said, &expected, '+'), only(&expected, &said, '-')].concat().join("\n")
+}
+
 /// What every store must say.
 async fn keeps_the_contract(directory: &impl Directory, file: &FileStore) {
     for text in KEYS {
         let expected = key(file, text).await;
         assert!(expected.is_some(), "{text}");
-        assert_eq!(key(directory, text).await, expected, "{text}");
+        let said = key(directory, text).await;
+        assert!(said == expected, "{text}: {}", differences(&said, &expected));
     }
     for text in ["sk-nobody", "sk-", &hash("sk-full")] {
         assert_eq!(key(directory, text).await, None, "{text} S-075");
     }
     for id in ["c1", "c2", "unknown", "a\0b", "'; DROP TABLE x; --"] {
         assert_eq!(end_user(directory, id).await, end_user(file, id).await, "{id:?} S-187");
+    }
+    for id in ["c1", "C1", "ada", "ADA", "Ada@Example.com", "nobody", "a\0b"] {
+        let known = |found: Option<_>| found.is_some();
+        let expected = known(file.known(id).await.unwrap());
+        assert_eq!(known(directory.known(id).await.unwrap()), expected, "{id:?} N20");
     }
     for name in ["batch", "unknown", "a\0b"] {
         assert_eq!(tag(directory, name).await, tag(file, name).await, "{name:?}");

@@ -1,6 +1,8 @@
 //! Stores: one contract for all of them, on the real databases.
 
+mod chaos;
 mod contract;
+mod relay;
 mod rows;
 pub mod server;
 mod serving;

@@ -75,6 +75,20 @@ impl Server {
         }
     }
 
+    /// Stops the process without ending it, with all its children: connections stay, and nothing answers.
+    pub fn freeze(&self, frozen: bool) {
+        let signal = if frozen { "-STOP" } else { "-CONT" };
+        let parent = self.process.as_ref().unwrap().id().to_string();
+        let children = Command::new("ps").args(["-o", "pid=", "--ppid", &parent]).output().unwrap().stdout;
+        let children = String::from_utf8(children).unwrap();
+        let all = children.split_whitespace().chain([parent.as_str()]);
+        assert!(Command::new("kill").arg(signal).args(all).status().unwrap().success());
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// How to reach a database.
     pub fn options(&self, database: &str) -> PgConnectOptions {
         PgConnectOptions::new_without_pgpass()
