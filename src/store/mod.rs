@@ -1,5 +1,6 @@
 //! Where keys, teams, users and organisations live. One file per store.
 
+pub mod admin;
 pub mod cached;
 mod database;
 mod file;

@@ -38,6 +38,37 @@ impl Dialect {
         Some(Statement { sql, parameters: parameters(&columns, row) })
     }
 
+    /// Changes columns of the rows whose columns have these values. `None` when a name is no column of the
+    /// table, or nothing is named: no statement changes a whole table.
+    #[must_use]
+    pub fn update(self, table: &Table, changes: &[(&str, Value)], row: &[(&str, Value)]) -> Option<Statement> {
+        let columns =
+            |row: &[(&str, Value)]| -> Option<Vec<_>> { row.iter().map(|(name, _)| table.column(name)).collect() };
+        let (written, found) = (columns(changes)?, columns(row)?);
+        if written.is_empty() || found.is_empty() {
+            return None;
+        }
+        let pair =
+            |(place, column): (usize, &&Column)| format!("\"{}\" = {}", column.name, self.parameter(column, place));
+        let set: Vec<_> = (1..).zip(&written).map(pair).collect();
+        let conditions: Vec<_> = (written.len() + 1..).zip(&found).map(pair).collect();
+        let sql = format!("UPDATE \"{}\" SET {} WHERE {}", table.name, set.join(", "), conditions.join(" AND "));
+        let mut bound = parameters(&written, changes);
+        bound.extend(parameters(&found, row));
+        Some(Statement { sql, parameters: bound })
+    }
+
+    /// Reads all rows of a table, each as a JSON object of the columns that decisions depend on.
+    #[must_use]
+    pub fn list(self, table: &Table) -> String {
+        let text = match self {
+            Self::Sqlite => "",
+            Self::Postgres => "::text",
+        };
+        let (row, name) = (self.object(table, "t"), table.name);
+        format!("SELECT {row}{text} FROM \"{name}\" t ORDER BY {}", quoted(table.key))
+    }
+
     /// Deletes the rows whose columns have these values. `None` when a name is no column of the table, or
     /// nothing is named: no statement empties a table.
     #[must_use]

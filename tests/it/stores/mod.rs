@@ -1,5 +1,6 @@
 //! Stores: one contract for all of them, on the real databases.
 
+mod admin;
 mod chaos;
 mod contract;
 mod relay;

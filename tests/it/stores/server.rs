@@ -106,6 +106,13 @@ impl Server {
         self.pool(database)
     }
 
+    /// An empty database.
+    pub async fn empty(&self, database: &str) -> PgPool {
+        let mut connection = self.options("postgres").connect().await.unwrap();
+        execute(&mut connection, &format!("CREATE DATABASE {database}")).await;
+        self.pool(database)
+    }
+
     pub fn pool(&self, database: &str) -> PgPool {
         PgPoolOptions::new().max_connections(2).connect_lazy_with(self.options(database))
     }
