@@ -1,4 +1,4 @@
-//! How a store does at scale: `cargo bench --bench store`. Prints a table for `docs/performance.md`.
+//! How a store does at scale: `cargo bench --bench store`, or `-- 100000` for fewer keys in memory. Prints a table for `docs/performance.md`.
 //!
 //! One million keys of a thousand teams and a hundred thousand people are cached from documents as a database
 //! answers them; a hundred thousand keys are served from a real file of SQLite.
@@ -24,7 +24,8 @@ const STORED: usize = 100_000;
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     println!("| what | measured |\n|---|---|");
-    runtime.block_on(memory());
+    let cached = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(CACHED);
+    runtime.block_on(memory(cached));
     runtime.block_on(start());
 }
 
@@ -103,19 +104,19 @@ fn row(table: &Table, set: &Value) -> Value {
     Value::Object(row)
 }
 
-async fn memory() {
+async fn memory(cached: usize) {
     let directory = SqlDirectory::new(Invented, Interpretation::default(), clock);
-    let cache = Cached::new(directory, &CacheOptions { max_keys: CACHED, ..CacheOptions::default() });
+    let cache = Cached::new(directory, &CacheOptions { max_keys: cached, ..CacheOptions::default() });
     cache.watched(true);
     let before = resident();
-    for number in 0..CACHED {
+    for number in 0..cached {
         cache.key(&KeyHash::of(&number.to_string())).await.unwrap().unwrap();
     }
     let used = resident().saturating_sub(before);
     println!(
-        "| memory of {CACHED} cached keys, 1,000 teams, 100,000 people | {} MB, {} bytes a key |",
+        "| memory of {cached} cached keys, 1,000 teams, 100,000 people | {} MB, {} bytes a key |",
         used / 1_000_000,
-        used / CACHED
+        used / cached
     );
     let hash = KeyHash::of("7");
     let begin = Instant::now();
