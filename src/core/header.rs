@@ -158,8 +158,13 @@ impl fmt::Debug for HeaderValue {
 /// read as `-`, runs of `-` as one. Two names that fold alike are look-alikes (S-042).
 #[must_use]
 pub fn fold(name: &str) -> Cow<'_, str> {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if name.bytes().all(plain) && !name.contains("--") {
+    let mut dash = false;
+    let plain = name.bytes().all(|byte| {
+        let again = dash && byte == b'-';
+        dash = byte == b'-';
+        !again && (byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    });
+    if plain {
         return Cow::Borrowed(name);
     }
     let mut last = None;

@@ -2,7 +2,7 @@
 
 mod identity_headers;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::core::ask::Ask;
@@ -90,7 +90,7 @@ pub struct HeaderPolicy {
     /// proxy's own. Sorted, each once.
     always: Arc<[HeaderName]>,
     /// Folded names of those beside the identity headers.
-    reserved: HashSet<String>,
+    reserved: Vec<String>,
 }
 
 impl HeaderPolicy {
@@ -118,7 +118,7 @@ impl HeaderPolicy {
             always: identity.clone().into(),
             identity,
             upstream_credential,
-            reserved: HashSet::new(),
+            reserved: Vec::new(),
         };
         Some(policy.with_credential_headers(reserved.chain(of_upstream)))
     }
@@ -189,7 +189,7 @@ impl HeaderPolicy {
         // No client can send a name that begins with a colon; should one pass, it cannot be removed.
         let folded = fold(name.strip_prefix(':').unwrap_or(name));
         folded.strip_prefix(self.stem.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-            || self.reserved.contains(folded.as_ref())
+            || self.reserved.iter().any(|known| *known == folded)
     }
 
     fn identity_headers(&self, identity: &Identity, about: Option<About<'_>>) -> Vec<(HeaderName, HeaderValue)> {

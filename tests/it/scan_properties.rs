@@ -234,7 +234,7 @@ const TEXTS: &[&str] = &[
 ];
 const NUMBERS: &[&str] =
     &["0", "-0", "1", "-1", "1.5", "1e3", "1E-2", "18446744073709551616", "9223372036854775808", "1e308"];
-const BAD_NUMBERS: &[&str] = &["01", "+1", "1.", ".5", "NaN", "-Infinity", "1e999", "0x1", "1e", "--1"];
+const BAD_NUMBERS: &[&str] = &["01", "+1", "1.", ".5", "NaN", "-Infinity", "0x1", "1e", "--1"];
 /// Members whose texts are read as JSON.
 const PARSED: [&str; 3] = ["metadata", "litellm_metadata", "extra_body"];
 const NAMES: &[&str] = &[

@@ -5,12 +5,11 @@
 /// as LiteLLM does (X18).
 #[rustfmt::skip]
 const CREDENTIALS: &[&str] = &[
-    "api_base", "base_url", "user_config", "model_list", "extra_headers", "deployment_url", "s3_endpoint_url",
-    "sagemaker_base_url", "azure_ad_token", "azure_ad_token_provider", "azure_username", "azure_password",
-    "vertex_credentials", "vertex_ai_credentials", "aws_access_key_id", "aws_secret_access_key",
-    "aws_session_token", "aws_session_name", "aws_sts_endpoint", "aws_web_identity_token", "aws_role_name",
-    "aws_profile_name", "aws_external_id", "aws_bedrock_runtime_endpoint", "aws_bedrock_project_id",
-    "litellm_credential_name",
+    "api_base", "aws_access_key_id", "aws_bedrock_project_id", "aws_bedrock_runtime_endpoint", "aws_external_id",
+    "aws_profile_name", "aws_role_name", "aws_secret_access_key", "aws_session_name", "aws_session_token",
+    "aws_sts_endpoint", "aws_web_identity_token", "azure_ad_token", "azure_ad_token_provider", "azure_password",
+    "azure_username", "base_url", "deployment_id", "deployment_url", "extra_headers", "litellm_credential_name", "model_list",
+    "s3_endpoint_url", "sagemaker_base_url", "user_config", "vertex_ai_credentials", "vertex_credentials",
 ];
 
 /// Where copies of the traffic go.
@@ -29,6 +28,10 @@ const PRICES: &[&str] = &["search_context_cost_per_query", "citation_cost_per_to
 
 /// Whether a member chooses the upstream, its credentials, its observers or its price.
 pub(super) fn steers(name: &str) -> bool {
+    // Most members of a body are of one word, and none of these is.
+    if !name.contains('_') {
+        return false;
+    }
     let price = name.starts_with("input_cost_per_")
         || name.starts_with("output_cost_per_")
         || (name.starts_with("cache_") && name.contains("_token_cost"));
@@ -52,6 +55,11 @@ pub(super) const GUARDRAILS: &[&str] =
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_name_is_of_one_word() {
+        assert!([CREDENTIALS, OBSERVERS, PRICES].iter().all(|list| list.iter().all(|name| steers(name))));
+    }
 
     #[test]
     fn knows_what_steers_the_upstream_s159() {

@@ -56,7 +56,8 @@ enum Kind {
 }
 
 fn json(bytes: &[u8], facts: &mut Facts<'_>) -> Result<(), DenyReason> {
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let text = std::str::from_utf8(bytes).map_err(|_| DenyReason::BodyMalformed)?;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
     let scan = super::scan::Scan { facts, place: Place::Top };
     scan.deserialize(&mut deserializer).and_then(|_| deserializer.end()).map_err(|_| DenyReason::BodyMalformed)
 }

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
+use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::facts::Facts;
 use super::place::Place;
@@ -21,7 +23,10 @@ impl<'de> DeserializeSeed<'de> for Scan<'_, '_> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
         if self.place == Place::Data {
-            return deserializer.deserialize_any(Skip).map(|()| true);
+            let data = <&RawValue>::deserialize(deserializer)?;
+            return skip(data.get(), self.facts.depth)
+                .map(|()| true)
+                .ok_or_else(|| D::Error::custom("too deep or not UTF-16"));
         }
         deserializer.deserialize_any(self)
     }
@@ -83,7 +88,7 @@ impl<'de> Visitor<'de> for Scan<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
         let Self { facts, place } = self;
         let mut mark = facts.open_object(place);
-        let mut seen = HashSet::with_capacity(if place == Place::Top { USUAL_MEMBERS } else { 0 });
+        let mut seen = Seen::default();
         facts.depth += 1;
         while let Some(name) = map.next_key_seed(Name)? {
             facts.member(place, &name);
@@ -101,7 +106,7 @@ impl<'de> Visitor<'de> for Scan<'_, '_> {
             if place != Place::Top {
                 continue;
             }
-            if super::is_look_alike(&name) || seen.len() == MAX_MEMBERS || !seen.insert(name) {
+            if super::is_look_alike(&name) || !seen.insert(name) {
                 return Err(A::Error::custom("ambiguous member"));
             }
         }
@@ -111,10 +116,34 @@ impl<'de> Visitor<'de> for Scan<'_, '_> {
     }
 }
 
-/// Members that are made room for.
-const USUAL_MEMBERS: usize = 14;
 /// Most members at the top level of a body. The APIs have some dozens.
 const MAX_MEMBERS: usize = 1024;
+/// So many names are compared one by one, which is faster than hashing them.
+const FEW_MEMBERS: usize = 32;
+
+/// Names of members.
+#[derive(Default)]
+struct Seen<'de> {
+    few: Vec<Cow<'de, str>>,
+    more: HashSet<Cow<'de, str>>,
+}
+
+impl<'de> Seen<'de> {
+    /// Whether the name is new, and there are not too many.
+    fn insert(&mut self, name: Cow<'de, str>) -> bool {
+        if self.few.contains(&name) {
+            return false;
+        }
+        if self.few.len() < FEW_MEMBERS {
+            if self.few.is_empty() {
+                self.few.reserve(FEW_MEMBERS / 2);
+            }
+            self.few.push(name);
+            return true;
+        }
+        self.few.len() + self.more.len() < MAX_MEMBERS && self.more.insert(name)
+    }
+}
 
 /// A member name with its escapes resolved, borrowed where it has none.
 struct Name;
@@ -143,59 +172,55 @@ impl<'de> Visitor<'de> for Name {
     }
 }
 
-/// Reads a value and forgets it. Unlike `IgnoredAny`, which `serde_json` skips over without descending,
-/// this checks every text for UTF-8 and the depth against the parser's limit of 128.
-#[derive(Clone, Copy)]
-struct Skip;
+/// Deepest nesting of a body, as of `serde_json`.
+const MAX_DEPTH: usize = 127;
 
-impl<'de> DeserializeSeed<'de> for Skip {
-    type Value = ();
+/// Looks at what the model gets to read: most of a body, and nothing that steers. `serde_json` has passed over it,
+/// minding its grammar, but neither its depth nor halves of characters (nor numbers beyond all range, which are no
+/// concern of ours). `None` when it is too deep, or a text has half a character.
+fn skip(data: &str, mut depth: usize) -> Option<()> {
+    let mut rest = data.as_bytes();
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        match byte {
+            b'"' => rest = end_of_text(rest)?,
+            b'{' | b'[' if depth == MAX_DEPTH => return None,
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    Some(())
+}
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
+/// What follows a text, of which the first quotation mark is gone.
+fn end_of_text(mut rest: &[u8]) -> Option<&[u8]> {
+    loop {
+        let (_, found) = rest.split_at_checked(memchr::memchr2(b'"', b'\\', rest)?)?;
+        rest = match found {
+            [b'"', after @ ..] => return Some(after),
+            [b'\\', b'u', digits @ ..] => match (half(digits), digits.get(4..)?) {
+                (None, after) => after,
+                // The first half of a character needs the second behind it, which stands nowhere else.
+                (Some(Half::First), [b'\\', b'u', more @ ..]) if half(more) == Some(Half::Second) => more.get(4..)?,
+                (Some(_), _) => return None,
+            },
+            escape => escape.get(2..)?,
+        };
     }
 }
 
-impl<'de> Visitor<'de> for Skip {
-    type Value = ();
+/// Half of a character beyond the first 65,536 (UTF-16).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Half {
+    First,
+    Second,
+}
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while map.next_key_seed(self)?.is_some() {
-            map.next_value_seed(self)?;
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element_seed(self)?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
+fn half(digits: &[u8]) -> Option<Half> {
+    match digits {
+        [b'd' | b'D', b'8' | b'9' | b'a' | b'b' | b'A' | b'B', ..] => Some(Half::First),
+        [b'd' | b'D', b'c'..=b'f' | b'C'..=b'F', ..] => Some(Half::Second),
+        _ => None,
     }
 }

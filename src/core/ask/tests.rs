@@ -476,6 +476,26 @@ fn an_upload_is_left_unread_only_where_that_is_wanted() {
     assert_eq!(at("/mcp-rest/tools/call", &rules, BodyView::Truncated), Err(DenyReason::BodyTruncated));
 }
 
+#[test]
+fn what_the_model_reads_has_the_depth_and_the_characters_of_json_s152() {
+    for member in ["messages", "anything"] {
+        for depth in [100, 125, 126, 127, 200] {
+            let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+            let body = format!(r#"{{"model":"a","{member}":{open}"{{[[["{close}}}"#);
+            let known = serde_json::from_str::<serde_json::Value>(&body).is_ok();
+            assert_eq!(default(&body).is_ok(), known, "{member}, {depth}");
+        }
+        for (text, sound) in
+            [(r"\ud83d\ude00", true), (r"\ud83d", false), (r"\\ud83d", true), (r"\uDC00", false), (r"\u00e9", true)]
+        {
+            let body = format!(r#"{{"model":"a","{member}":[{{"content":"{text}"}}]}}"#);
+            assert_eq!(default(&body).is_ok(), sound, "{member}, {text}");
+        }
+    }
+    let many = format!(r#"{{"model":"a","messages":[{}0]}}"#, "{},".repeat(1000));
+    assert!(default(&many).is_ok(), "many are not deep");
+}
+
 /// Every way to name a model that a chat route reads, as a request.
 fn named_by(source: usize, name: &str) -> (String, String) {
     let chat = "/v1/chat/completions";

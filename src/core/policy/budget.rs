@@ -186,8 +186,8 @@ fn each_model(asked: &Asked<'_>, budgets: Option<&ModelBudgets>, show: impl FnMu
     let Some(budgets) = budgets.filter(|budgets| !budgets.is_empty()) else {
         return;
     };
-    let unknown = asked.chains.is_empty() || asked.ask.is_ok_and(|ask| ask.unread.is_some());
-    if unknown && asked.may_choose_model() {
+    let unread = asked.ask.is_ok_and(|ask| ask.unread.is_some());
+    if unread || (asked.chains.is_empty() && asked.may_choose_model()) {
         return budgets.all().for_each(show);
     }
     let names = asked.chains.iter().flat_map(Chain::names);
