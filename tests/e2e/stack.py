@@ -340,4 +340,5 @@ def _merged(base: Config, changes: Config) -> Config:
     for name, value in changes.items():
         nested = isinstance(value, dict) and isinstance(base.get(name), dict)
         merged[name] = _merged(base[name], value) if nested else value
-    return merged
+    # `None` takes out what is there by default.
+    return {name: value for name, value in merged.items() if value is not None}

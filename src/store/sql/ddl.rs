@@ -33,7 +33,8 @@ impl Dialect {
         let default = self.default_of(column).map(|value| format!(" DEFAULT {value}")).unwrap_or_default();
         let check = match (self, kind) {
             (Self::Sqlite, Kind::Texts) => format!(" CHECK (json_type(\"{name}\") = 'array')"),
-            (Self::Sqlite, Kind::Json) => format!(" CHECK (json_valid(\"{name}\"))"),
+            // To SQLite before 3.41, NULL is invalid.
+            (Self::Sqlite, Kind::Json) => format!(" CHECK (\"{name}\" IS NULL OR json_valid(\"{name}\"))"),
             (Self::Sqlite, Kind::Bool) => format!(" CHECK (\"{name}\" IN (0, 1))"),
             _ => String::new(),
         };
