@@ -209,7 +209,7 @@ impl Compiler<'_> {
             }
         }
         key.permissions = self.permissions(&place, &raw.permissions);
-        key.requests = self.requests(&place, &raw.metadata, raw.object_permission.as_ref());
+        let mut requests = self.requests(&place, &raw.metadata, raw.object_permission.as_ref());
         key.pass_through = self.pass_through(&place, &raw.metadata);
         key.tags = self.tags_of(&place, &raw.metadata);
         self.owners(&place, raw, sections, &mut key);
@@ -218,8 +218,9 @@ impl Compiler<'_> {
         key.group_models = granted.models;
         let of_team = team.and_then(|id| sections.teams.as_ref()?.get(id)).map(|team| &team.mcp_servers);
         let of_team = of_team.cloned().unwrap_or(Names::Only(BTreeSet::new()));
-        let objects = &mut key.requests.objects;
+        let objects = &mut requests.objects;
         objects.mcp_servers = mcp_servers(&objects.mcp_servers, &of_team, &granted.mcp_servers);
+        key.requests = Arc::new(requests);
         self.money(&place, raw, sections, &mut key);
         hash.map(|_| key)
     }

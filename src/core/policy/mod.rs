@@ -109,7 +109,7 @@ impl<'a> Facts<'a> {
 
     /// What the key and its team say about requests.
     fn request_grants(&self) -> impl Iterator<Item = &'a RequestGrants> {
-        let key = self.identity.key().map(|key| &key.requests);
+        let key = self.identity.key().map(|key| &*key.requests);
         key.into_iter().chain(self.identity.team().map(|team| &team.requests))
     }
 

@@ -48,7 +48,7 @@ pub struct KeyRecord {
     /// What else the key may do.
     pub permissions: Permissions,
     /// What the key may name in requests.
-    pub requests: RequestGrants,
+    pub requests: Arc<RequestGrants>,
     /// The person the key belongs to.
     pub user: Option<Arc<User>>,
     /// The team the key belongs to.
@@ -94,7 +94,7 @@ impl KeyRecord {
             allowed_routes: RouteGrants::default(),
             pass_through: PassThroughGrants::default(),
             permissions: Permissions::default(),
-            requests: RequestGrants::default(),
+            requests: Arc::default(),
             user: None,
             team: None,
             organization: None,

@@ -22,7 +22,7 @@ use super::sql::tables::{
 };
 use crate::core::credential::KeyHash;
 use crate::core::model_list::ModelList;
-use crate::core::record::permissions::{Names, mcp_servers};
+use crate::core::record::permissions::{Names, ObjectGrants, RequestGrants, mcp_servers};
 use crate::core::record::{Agent, KeyRecord, Member, Organization, Permissions, Project, Team, User};
 use crate::core::route::grant::RouteGrants;
 use crate::core::route::groups::GroupNames;
@@ -45,6 +45,8 @@ pub struct Reader {
     projects: Pool<Project>,
     agents: Pool<Agent>,
     models: Recent<ModelList>,
+    /// What a key that says nothing of requests may name.
+    usual: Arc<RequestGrants>,
 }
 
 /// What a configuration says about rows.
@@ -104,7 +106,8 @@ impl Reader {
     /// A reader for a configuration.
     #[must_use]
     pub fn new(meaning: Meaning) -> Self {
-        Self { meaning, ..Self::default() }
+        let objects = ObjectGrants { mcp_servers: Names::Only(BTreeSet::new()), ..ObjectGrants::default() };
+        Self { meaning, usual: Arc::new(RequestGrants { objects, ..RequestGrants::default() }), ..Self::default() }
     }
 
     /// The key of a document. `None` when its grace period is over (LiteLLM LOOK-10). `now` judges that, and
@@ -150,7 +153,8 @@ impl Reader {
             .map_err(|_| row.error("allowed_routes", "an entry is no route, no group, or no restriction"))?;
         let spend_routes = row.object("permissions")?.and_then(|permissions| permissions.get("get_spend_routes"));
         key.permissions = Permissions { get_spend_routes: spend_routes.and_then(serde_json::Value::as_bool) };
-        key.requests = requests::requests(row, metadata, parse(&OBJECT_PERMISSION, rows.key_objects)?.as_ref())?;
+        let objects = parse(&OBJECT_PERMISSION, rows.key_objects)?;
+        key.requests = Arc::new(requests::requests(row, metadata, objects.as_ref())?);
         key.pass_through = people::pass_through(metadata)?;
         key.tags = people::owned(metadata.texts("tags", "metadata.tags")?);
         key.aliases = people::aliases(row)?;
@@ -222,8 +226,12 @@ impl Reader {
         key.group_models = granted.models;
         let nothing = Names::Only(BTreeSet::new());
         let of_team = team.map_or(&nothing, |team| &team.mcp_servers);
-        let objects = &mut key.requests.objects;
+        let objects = &mut Arc::make_mut(&mut key.requests).objects;
         objects.mcp_servers = mcp_servers(&objects.mcp_servers, of_team, &granted.mcp_servers);
+        // Most keys say nothing of requests.
+        if *key.requests == *self.usual {
+            key.requests = Arc::clone(&self.usual);
+        }
         if let Some(team) = team {
             key.member = self.member(row, rows, team)?;
             key.member_role.clone_from(&rows.member_role);
