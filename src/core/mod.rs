@@ -16,4 +16,5 @@ pub mod path;
 pub mod policy;
 pub mod record;
 pub mod request;
+pub mod response_id;
 pub mod route;
