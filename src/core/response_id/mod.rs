@@ -14,8 +14,12 @@
 //!   unreadable is never "somebody else's" ([`Opened`], S-208, S-213).
 //! - The header is 6 bytes, so each key's ids begin with 8 characters of its own after `resp_`.
 //! - The payload is length-prefixed ([`payload`]): no value can end another (S-206, S-207).
+//!
+//! LiteLLM's ids can be opened for a migration ([`legacy`]). They are never written.
 
+mod access;
 mod keyring;
+pub mod legacy;
 
 mod open;
 mod owner;
@@ -23,6 +27,7 @@ mod payload;
 mod plain;
 mod seal;
 
+pub use access::{AccessError, AccessRules, Admitted, ResponseIds};
 pub use keyring::{Keyring, KeyringError};
 pub use open::{Managed, Opened};
 pub use owner::{Caller, Name, Owner};
