@@ -18,16 +18,24 @@
 //! LiteLLM's ids can be opened for a migration ([`legacy`]). They are never written.
 
 mod access;
+mod body;
+mod exchange;
+mod json;
 mod keyring;
 pub mod legacy;
 
 mod open;
 mod owner;
 mod payload;
+mod place;
 mod plain;
 mod seal;
+mod sse;
+mod utf8;
 
 pub use access::{AccessError, AccessRules, Admitted, ResponseIds};
+pub use body::BodyEditor;
+pub use exchange::{EditError, Exchange};
 pub use keyring::{Keyring, KeyringError};
 pub use open::{Managed, Opened};
 pub use owner::{Caller, Name, Owner};
