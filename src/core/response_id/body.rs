@@ -84,6 +84,11 @@ impl BodyEditor {
             }
         }
     }
+
+    /// Whether this is an event stream, which can end with an event that says why.
+    pub(super) fn is_events(&self) -> bool {
+        matches!(self.0, Kind::Events(_))
+    }
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ mod payload;
 mod place;
 mod plain;
 mod seal;
+pub mod session;
 mod sse;
 mod utf8;
 
