@@ -93,15 +93,9 @@ impl Exchange {
             Place::Named => self.open(text).map(Some),
             Place::Id => self.seal(text).map(Some),
             Place::MaybeId if text.starts_with(PREFIX) || self.knows(text) => self.seal(text).map(Some),
-            Place::Report => Ok(self.report(text)),
-            Place::MaybeId
-            | Place::Request
-            | Place::Body
-            | Place::Failure
-            | Place::Event
-            | Place::Response
-            | Place::Inner
-            | Place::Data => Ok(None),
+            // A body that is nothing but a text reports something.
+            Place::Report | Place::Body | Place::Failure | Place::Event => Ok(self.report(text)),
+            Place::MaybeId | Place::Request | Place::Response | Place::Inner | Place::Data => Ok(None),
         }
     }
 

@@ -222,7 +222,7 @@ impl Editor {
             }
             Quoted::Read(place) => {
                 self.held.extend(inside);
-                let limit = if place == Place::Report { MAX_REPORT } else { MAX_ID };
+                let limit = if place.is_id() { MAX_ID } else { MAX_REPORT };
                 if self.held.len() <= limit { kind } else { self.release(place, out)? }
             }
         };

@@ -13,7 +13,7 @@
 //! - Text has one spelling: base64url, no padding, no spare bits. Other spellings are unreadable, and
 //!   unreadable is never "somebody else's" ([`Opened`], S-208, S-213).
 //! - The header is 6 bytes, so each key's ids begin with 8 characters of its own after `resp_`.
-//! - The payload is length-prefixed ([`payload`]): no value can end another (S-206, S-207).
+//! - The payload is length-prefixed (`payload.rs`): no value can end another (S-206, S-207).
 //!
 //! LiteLLM's ids can be opened for a migration ([`legacy`]). They are never written.
 

@@ -60,7 +60,7 @@ fn field(bytes: &mut Vec<u8>, value: &[u8]) -> Option<()> {
     Some(())
 }
 
-/// Reads a payload. `None` for any other shape, and for bytes that [`write`] would not have written.
+/// Reads a payload. `None` for any other shape, and for bytes that [`write()`] would not have written.
 pub(super) fn read(bytes: &[u8]) -> Option<Payload> {
     let (kind, rest) = bytes.split_first()?;
     let mut fields = Fields(rest);

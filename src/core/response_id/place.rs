@@ -67,7 +67,12 @@ impl Place {
 
     /// Whether a text here is read before it is passed on.
     pub(super) fn is_read(self) -> bool {
-        matches!(self, Self::Named | Self::Id | Self::MaybeId | Self::Report)
+        self.is_id() || matches!(self, Self::Report | Self::Body | Self::Failure | Self::Event)
+    }
+
+    /// Whether a text here is an id, and kept no longer than ids are.
+    pub(super) fn is_id(self) -> bool {
+        matches!(self, Self::Named | Self::Id | Self::MaybeId)
     }
 
     /// Whether there is nothing here but a text or `null`.

@@ -51,6 +51,12 @@ fn ids_are_sealed_wherever_the_api_has_them_s219() {
     ] {
         assert_eq!(edit(root, &text.replace("RAW", RAW)).unwrap(), text.replace("RAW", &id), "{text}");
     }
+    let uuid = r#"{"response":{"id":"uuid-1"},"items":[{"id":"uuid-1"},{"id":"uuid-2"}]}"#;
+    assert_eq!(
+        edit(Place::Event, uuid).unwrap(),
+        uuid.replace("uuid-1", &sealed("uuid-1", "alice")),
+        "once it is known"
+    );
     assert_eq!(edit(Place::Body, r#"{"id":"resp\u005f68aa01"}"#).unwrap(), format!(r#"{{"id":"{id}"}}"#));
     let other = sealed("chatcmpl-\"1", "alice");
     assert_eq!(
@@ -90,6 +96,8 @@ fn named_ids_are_opened_for_their_owner_s202() {
         assert_eq!(refused(RAW), EditError::Access(AccessError::Unmanaged), "S-203");
         assert_eq!(refused(mine.get(..40).unwrap()), EditError::Access(AccessError::Unreadable), "S-209");
     }
+    let many = format!("[{}0]", format!(r#"{{"previous_response_id":"{mine}"}},"#).repeat(9));
+    assert_eq!(edit(Place::Request, &format!(r#"{{"a":{many}}}"#)), Err(EditError::Ambiguous), "nine of them");
     let untouched = r#"{"input":[{"previous_response_id":"resp_x"}],"previous_response_id":""}"#;
     assert_eq!(edit(Place::Request, untouched).as_deref(), Ok(untouched));
 }
@@ -118,6 +126,8 @@ fn what_readers_disagree_about_is_refused() {
         (Place::Body, "{}{}", Malformed),
         (Place::Body, "{", Malformed),
         (Place::Body, "{]", Malformed),
+        (Place::Body, "[1}", Malformed),
+        (Place::Body, "{\"a\":1]", Malformed),
         (Place::Body, "[1,]", Malformed),
         (Place::Body, "{\"a\":1,}", Malformed),
         (Place::Body, "{\"a\" 1}", Malformed),
@@ -148,12 +158,27 @@ fn a_report_quotes_what_the_caller_wrote_r2() {
         (Place::Event, r#"{"type":"error","message":"no RAW"}"#),
         (Place::Event, r#"{"type":"response.failed","response":{"error":{"message":"no RAW"}}}"#),
         (Place::Body, r#"{"error":{"message":"no RAW"}}"#),
+        (Place::Failure, r#""no RAW""#),
+        (Place::Failure, r#"["no RAW",["RAW"]]"#),
+        (Place::Body, r#""RAW was deleted""#),
     ] {
         assert_eq!(report(root, &text.replace("RAW", RAW)), text.replace("RAW", &id));
     }
     assert_eq!(report(Place::Failure, r#"{"error":"resp\u005f68aa01"}"#), format!(r#"{{"error":"{id}"}}"#));
+    let long = format!(r#"{{"error":"{}"}}"#, "x".repeat(MAX_REPORT + 1));
+    assert_eq!(edit(Place::Failure, &long), Err(EditError::TooLong));
     let other = r#"{"error":{"message":"a \"b\" \u00e9"}}"#;
     assert_eq!(report(Place::Failure, other), other);
+}
+
+#[test]
+fn of_two_ids_the_longer_is_quoted_first() {
+    let mut exchange = Exchange::new(ids(), caller("alice"), None, None).unwrap();
+    let (short, long) = (sealed("resp_1", "alice"), sealed("resp_12", "alice"));
+    for id in [&short, &long] {
+        exchange.edit(Place::Named, id).unwrap();
+    }
+    assert_eq!(exchange.report("resp_12, resp_1"), Some(format!("{long}, {short}")));
 }
 
 #[test]

@@ -87,6 +87,10 @@ fn a_conversation_is_continued_and_streamed() {
     assert_eq!(text(session.step(told("data: [DONE]\n\n", true))), ("data: [DONE]\n\n".to_owned(), true));
     assert!(session.may_end());
     assert_eq!(text(session.step(told("", true))), (String::new(), true), "said twice");
+    let mut session = Session::new(ids(), RULES);
+    session.step(request(&[(":method", "POST")], Some(allowed(None)), false));
+    session.step(response("429", "application/json", true));
+    assert!(!session.may_end(), "the rest of the request may name an id");
 }
 
 #[test]
@@ -105,6 +109,10 @@ fn an_answer_is_read_by_its_status_and_its_type() {
         let (first, last) = (text(session.step(told(&raw, false))), text(session.step(told("", true))));
         assert_eq!((first.0 + &last.0, last.1), (body.replace("RAW", &id), true), "{status} {content_type}");
     }
+    let mut session = after_request(None);
+    session.step(response("200", "application/json", false));
+    let again = session.step(response("200", "text/event-stream", false));
+    assert_eq!(again, Output::Cut(Refusal::OutOfOrder), "a second answer");
     for (status, content_type, end) in
         [("204", "application/json", false), ("304", "", false), ("200", "text/html", true), ("200", "", true)]
     {
@@ -218,8 +226,8 @@ fn a_stream_that_goes_wrong_ends_with_an_event_that_says_so_s218() {
 
 #[test]
 fn headers_and_trailers_tell_no_id_s227() {
-    let id = sealed(RAW, "alice");
-    let told_in = [("location", "/v1/responses/resp_new"), ("x-of", RAW), ("etag", "\"1\""), ("x-other", "a")];
+    let id = sealed("uuid-1", "alice");
+    let told_in = [("location", "/v1/responses/resp_new"), ("x-of", "a=uuid-1;b"), ("etag", "\"1\""), ("x-other", "a")];
     let names = |remove: &[crate::core::header::HeaderName]| {
         remove.iter().map(|name| name.as_str().to_owned()).collect::<Vec<_>>()
     };

@@ -43,6 +43,7 @@ const FORMS: &[&str] = &[
     "event: response.created\rdata: {\"response\":{\"id\":\"RAW\"}}\r\r",
     "data:{\"id\":\"RAW\"}\n\r\ndata: {\"id\":\"RAW\"}\r\n\ndata: {}\n\r: c\r\n\n",
     "data: {\"response\":\ndata: {\"id\":\ndata\ndata:  \"RAW\"}}\n\n",
+    "data: {\"id\":\r\ndata: \"RAW\"}\r\n\r\ndata: {\"id\":\rdata: \"RAW\"}\r\r",
     "data: {\"id\":\ndata: \"RAW\"}\nid: 7\nevent: x\n\n",
     ": comment\n\n:\n\nretry: 10\n\n",
     "\u{feff}data: {\"id\":\"RAW\"}\n\ndata: {\"id\":\"RAW\"}\n\n",
@@ -82,6 +83,7 @@ fn an_event_is_passed_on_with_its_blank_line() {
         ("data: {}\r\r", "data: {}\r\r"),
         ("data: {}\n", ""),
         ("\n", "\n"),
+        ("\u{feff}\n: c", "\u{feff}\n"),
     ] {
         assert_eq!(edit_pieces(&[text.as_bytes()]).map(|(_, before)| before).as_deref(), Ok(passed), "{text:?}");
     }
