@@ -32,6 +32,7 @@ mod plain;
 mod seal;
 pub mod session;
 mod sse;
+mod target;
 mod utf8;
 
 pub use access::{AccessError, AccessRules, Admitted, ResponseIds};
@@ -42,6 +43,7 @@ pub use open::{Managed, Opened};
 pub use owner::{Caller, Name, Owner};
 pub use plain::PlainId;
 pub use seal::SealError;
+pub use target::rewrite_target;
 
 /// What every id begins with.
 pub const PREFIX: &str = "resp_";
