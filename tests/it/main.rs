@@ -22,6 +22,7 @@ mod metadata;
 mod pass_through;
 mod reload;
 mod request_vectors;
+mod response_id_story;
 mod response_id_streams;
 mod response_id_vectors;
 mod roles;
