@@ -19,7 +19,6 @@ const MAX_ID: usize = 6 * PlainId::MAX;
 const MAX_REPORT: usize = 64 * 1024;
 
 /// The editor of one JSON text.
-#[derive(Debug)]
 pub(super) struct Editor {
     state: State,
     /// What the next value means.

@@ -12,7 +12,6 @@ use super::place::Place;
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// The editor of one stream.
-#[derive(Debug)]
 pub(super) struct EventStream {
     /// The event at hand, as it came.
     event: Vec<u8>,

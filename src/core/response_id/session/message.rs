@@ -1,5 +1,7 @@
 //! The messages of `ext_proc`, as the session understands them.
 
+use std::fmt;
+
 use thiserror::Error;
 
 use crate::core::header::{HeaderName, HeaderValue};
@@ -37,8 +39,8 @@ pub struct SessionRules {
     pub allow_upgrades: bool,
 }
 
-/// A message of the proxy's. Headers include the pseudo-headers.
-#[derive(Debug, Clone)]
+/// A message of the proxy's. Headers include the pseudo-headers. Its `Debug` tells kind and size.
+#[derive(Clone)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Input<'a> {
     RequestHeaders { headers: HeaderView<'a>, judgement: Option<Judgement>, end: bool },
@@ -64,8 +66,21 @@ impl Input<'_> {
     }
 }
 
-/// The answer to a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+impl fmt::Debug for Input<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RequestHeaders { end, .. } => write!(f, "RequestHeaders(end: {end})"),
+            Self::RequestBody { piece, end } => write!(f, "RequestBody({} bytes, end: {end})", piece.len()),
+            Self::RequestTrailers => f.write_str("RequestTrailers"),
+            Self::ResponseHeaders { end, .. } => write!(f, "ResponseHeaders(end: {end})"),
+            Self::ResponseBody { piece, end } => write!(f, "ResponseBody({} bytes, end: {end})", piece.len()),
+            Self::ResponseTrailers { .. } => f.write_str("ResponseTrailers"),
+        }
+    }
+}
+
+/// The answer to a message. Its `Debug` tells kind and size: what goes to the upstream has plain ids.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Output {
     /// The headers go on, changed. Where the body goes on too its length is not the announced one; in
     /// the streamed modes the proxy sees to that.
@@ -89,6 +104,18 @@ pub enum Output {
     /// The exchange ends with an error of the stream: the caller has a part of the answer already, or
     /// the proxy cannot be told anything else.
     Cut(Refusal),
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Headers(edits) => write!(f, "Headers({edits:?})"),
+            Self::Body { bytes, end } => write!(f, "Body({} bytes, end: {end})", bytes.len()),
+            Self::Trailers { last, remove } => write!(f, "Trailers({} bytes, remove: {remove:?})", last.len()),
+            Self::Refuse(refusal) => write!(f, "Refuse({refusal:?})"),
+            Self::Cut(refusal) => write!(f, "Cut({refusal:?})"),
+        }
+    }
 }
 
 /// Changes of headers.

@@ -249,6 +249,18 @@ fn headers_and_trailers_tell_no_id_s227() {
     assert!(session.may_end());
 }
 
+#[test]
+fn nothing_that_can_be_logged_tells_an_id() {
+    let mut session = after_request(Some(&sealed(RAW, "alice")));
+    session.step(response("200", "text/event-stream", false));
+    let raw = format!("data: {{\"id\":\"{RAW}");
+    let message = told(&raw, false);
+    let logged = format!("{message:?} {:?} {session:?}", session.step(message.clone()));
+    assert!(!logged.contains(RAW) && !logged.contains("114, 101, 115"), "{logged}");
+    let sent = Output::Body { bytes: RAW.into(), end: true };
+    assert_eq!(format!("{sent:?}"), "Body(11 bytes, end: true)");
+}
+
 /// The messages of one exchange, by number: some sound, some not.
 fn message(number: usize) -> Input<'static> {
     let event = "data: {\"response\":{\"id\":\"resp_68aa01\"}}\n\n";
