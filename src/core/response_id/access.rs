@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::keyring::Keyring;
-use super::legacy::Legacy;
+use super::legacy::{self, Legacy};
 use super::open::{Managed, Opened};
 use super::owner::{Caller, Name, Owner};
 use super::plain::PlainId;
@@ -64,6 +64,7 @@ impl ResponseIds {
     pub fn open(&self, text: &str) -> Opened {
         match (self.keyring.open(text), &self.legacy) {
             (Opened::Foreign, Some(legacy)) => legacy.open(text),
+            (Opened::Foreign, None) if legacy::is_marked(text) => Opened::Unreadable,
             (opened, _) => opened,
         }
     }
@@ -140,6 +141,9 @@ mod tests {
             assert_eq!(inner(&open, forged, &root), Err(AccessError::Unreadable));
         }
         assert_eq!(inner(&open, "..", &root), Err(AccessError::Unreadable));
+        let without = ResponseIds { legacy: None, ..open };
+        let forged = "resp_litellm_proxy:responses_api:response_id:x;user_id:;team_id:";
+        assert_eq!(inner(&without, forged, &bob), Err(AccessError::Unreadable), "S-213, whatever is configured");
     }
 
     /// Vector 6: an id of LiteLLM's without user and team.

@@ -139,14 +139,20 @@ fn read(plain: &[u8]) -> Option<Managed> {
     Some(Managed { inner: PlainId::parse(inner)?, owner, upstream: None })
 }
 
-/// Whether LiteLLM could take a text for one it sealed, though it does not open: the words of its plain
-/// text, the mark of its second cipher, or base64 too long for a provider's id. Its routing wrapper is
-/// as long and is no seal; it begins with the base64 of `litellm:`.
+/// Whether a text has the words of LiteLLM's plain text, or the mark of its second cipher. No provider's id
+/// has, and a LiteLLM behind this gate would believe them (S-213).
+pub(super) fn is_marked(text: &str) -> bool {
+    text.contains("litellm_proxy") || text.contains(GCM)
+}
+
+/// Whether LiteLLM could take a text for one it sealed, though it does not open: its marks, or base64 too
+/// long for a provider's id. Its routing wrapper is as long and is no seal; it begins with the base64 of
+/// `litellm:`.
 fn resembles(text: &str) -> bool {
     let after = text.split_once(PREFIX).map_or("", |(_, after)| after);
     let base64 = after.bytes().filter(|byte| byte.is_ascii_alphanumeric() || b"-_+/".contains(byte)).count();
     let routing = text.strip_prefix(PREFIX).is_some_and(|sealed| sealed.starts_with("bGl0ZWxsbT"));
-    text.contains("litellm_proxy") || text.contains(GCM) || (base64 >= MIN_TEXT && !routing)
+    is_marked(text) || (base64 >= MIN_TEXT && !routing)
 }
 
 #[cfg(test)]
