@@ -20,5 +20,6 @@ pub mod peer;
 pub mod policy;
 pub mod record;
 pub mod request;
+pub mod response_id;
 pub mod route;
 pub mod time;

@@ -1,0 +1,167 @@
+//! One request and its answer: which ids were opened, and for whom the others are sealed.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use memchr::memmem;
+use thiserror::Error;
+
+use super::PREFIX;
+use super::access::{AccessError, Admitted, ResponseIds};
+use super::owner::{Caller, Name, Owner};
+use super::place::Place;
+use super::plain::PlainId;
+
+/// Most ids that one request may name.
+const MAX_NAMED: usize = 8;
+/// Most sealed ids that are kept.
+const MAX_RECENT: usize = 8;
+
+/// Why a text cannot be passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum EditError {
+    /// Not JSON, not an event stream, or more than one of them.
+    #[error("malformed")]
+    Malformed,
+    /// Not UTF-8.
+    #[error("not UTF-8")]
+    NotUtf8,
+    /// Nested too deeply.
+    #[error("nested too deeply")]
+    TooDeep,
+    /// An id, an event or a message is longer than is kept.
+    #[error("too long")]
+    TooLong,
+    /// A member that decides comes twice, or under a name that some readers take for it; or the request
+    /// names too many ids.
+    #[error("ambiguous member")]
+    Ambiguous,
+    /// An id is no text.
+    #[error("an id that is no text")]
+    NotText,
+    /// The caller may not use an id.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// The upstream's id cannot be sealed.
+    #[error("an id that cannot be sealed")]
+    Unsealable,
+}
+
+/// The ids of one request and its answer.
+pub struct Exchange {
+    ids: Arc<ResponseIds>,
+    caller: Caller,
+    upstream: Option<Name>,
+    /// Whom responses belong to that the request did not name.
+    owner: Owner,
+    named: Vec<Named>,
+    /// The ids sealed last, and what they became: an event stream repeats them.
+    recent: Vec<(PlainId, String)>,
+}
+
+/// An id that the request named.
+struct Named {
+    shown: String,
+    admitted: Admitted,
+}
+
+impl Exchange {
+    /// A request to `upstream`. `subject` is the id of the response it is about, as the caller wrote it,
+    /// where it is about one: what the answer tells belongs to that one's owner, whoever asks (R7).
+    pub fn new(
+        ids: Arc<ResponseIds>,
+        caller: Caller,
+        upstream: Option<Name>,
+        subject: Option<&str>,
+    ) -> Result<Self, AccessError> {
+        let owner = caller.owner().clone();
+        let mut exchange = Self { ids, caller, upstream, owner, named: Vec::new(), recent: Vec::new() };
+        if let Some(shown) = subject {
+            let admitted = exchange.ids.admit(shown, &exchange.caller, exchange.upstream.as_ref())?;
+            exchange.owner = admitted.owner.clone();
+            exchange.named.push(Named { shown: shown.to_owned(), admitted });
+        }
+        Ok(exchange)
+    }
+
+    /// What stands in place of a text; `None` leaves its bytes as they are.
+    pub(super) fn edit(&mut self, place: Place, text: &str) -> Result<Option<String>, EditError> {
+        match place {
+            // LiteLLM reads an empty id as none (§2).
+            Place::Named | Place::Id | Place::MaybeId if text.is_empty() => Ok(None),
+            Place::Named => self.open(text).map(Some),
+            Place::Id => self.seal(text).map(Some),
+            Place::MaybeId if text.starts_with(PREFIX) || self.knows(text) => self.seal(text).map(Some),
+            // A body that is nothing but a text reports something.
+            Place::Report | Place::Body | Place::Failure | Place::Event => Ok(self.report(text)),
+            Place::MaybeId | Place::Request | Place::Response | Place::Inner | Place::Data => Ok(None),
+        }
+    }
+
+    /// Whether bytes contain an id that is not for the caller's eyes.
+    pub(super) fn is_told_in(&self, bytes: &[u8]) -> bool {
+        let contains = |id: &str| memmem::find(bytes, id.as_bytes()).is_some();
+        self.secrets().any(|named| contains(named.admitted.inner.expose()))
+            || self.recent.iter().any(|(inner, _)| contains(inner.expose()))
+    }
+
+    /// A text in which every id that the request named is written as the caller wrote it.
+    pub(super) fn report(&self, text: &str) -> Option<String> {
+        let mut text = Cow::Borrowed(text);
+        for named in self.secrets() {
+            if text.contains(named.admitted.inner.expose()) {
+                text = text.replace(named.admitted.inner.expose(), &named.shown).into();
+            }
+        }
+        match text {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(text) => Some(text),
+        }
+    }
+
+    /// Named ids whose plain form the caller has not shown to know, the longest first: one may contain
+    /// another.
+    fn secrets(&self) -> impl Iterator<Item = &Named> {
+        let mut secrets: Vec<_> =
+            self.named.iter().filter(|named| named.shown != named.admitted.inner.expose()).collect();
+        secrets.sort_by_key(|named| std::cmp::Reverse(named.admitted.inner.expose().len()));
+        secrets.into_iter()
+    }
+
+    fn open(&mut self, shown: &str) -> Result<String, EditError> {
+        if self.named.len() == MAX_NAMED {
+            return Err(EditError::Ambiguous);
+        }
+        let admitted = self.ids.admit(shown, &self.caller, self.upstream.as_ref())?;
+        let inner = admitted.inner.expose().to_owned();
+        self.named.push(Named { shown: shown.to_owned(), admitted });
+        Ok(inner)
+    }
+
+    fn seal(&mut self, text: &str) -> Result<String, EditError> {
+        if let Some((_, sealed)) = self.recent.iter().find(|(inner, _)| inner.expose() == text) {
+            return Ok(sealed.clone());
+        }
+        let inner = PlainId::parse(text).ok_or(EditError::Unsealable)?;
+        let named = self.named.iter().find(|named| named.admitted.inner == inner);
+        let owner = named.map_or(&self.owner, |named| &named.admitted.owner);
+        let sealed = self.ids.seal(&inner, owner, self.upstream.as_ref()).map_err(|_| EditError::Unsealable)?;
+        if self.recent.len() == MAX_RECENT {
+            self.recent.remove(0);
+        }
+        self.recent.push((inner, sealed.clone()));
+        Ok(sealed)
+    }
+
+    fn knows(&self, text: &str) -> bool {
+        self.named.iter().any(|named| named.admitted.inner.expose() == text)
+            || self.recent.iter().any(|(inner, _)| inner.expose() == text)
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange").field("owner", &self.owner).field("named", &self.named.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,175 @@
+//! The messages of `ext_proc`, as the session understands them.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use crate::core::header::{HeaderName, HeaderValue};
+use crate::core::request::HeaderView;
+use crate::core::response_id::{AccessError, Caller, EditError, Name};
+
+/// What `ext_authz` decided of the request: its metadata, which a client cannot write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judgement {
+    /// It was refused. What comes is the refusal.
+    Refused,
+    /// It was allowed, on a route that has no response ids.
+    Unconcerned,
+    /// It was allowed, on a route that has.
+    Allowed(Grant),
+}
+
+/// For whom ids are opened and sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// Who asks.
+    pub caller: Caller,
+    /// The backend the request goes to, where there are several.
+    pub upstream: Option<Name>,
+    /// The id in the path, as the caller wrote it; the path has the plain one by now.
+    pub subject: Option<String>,
+}
+
+/// What the configuration says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionRules {
+    /// Most bytes of one event.
+    pub max_event: usize,
+    /// Whether upgrades pass. Nothing is protected within them.
+    pub allow_upgrades: bool,
+}
+
+/// A message of the proxy's. Headers include the pseudo-headers. Its `Debug` tells kind and size.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Input<'a> {
+    RequestHeaders { headers: HeaderView<'a>, judgement: Option<Judgement>, end: bool },
+    RequestBody { piece: &'a [u8], end: bool },
+    RequestTrailers,
+    ResponseHeaders { headers: HeaderView<'a>, judgement: Option<Judgement>, end: bool },
+    ResponseBody { piece: &'a [u8], end: bool },
+    ResponseTrailers { headers: HeaderView<'a> },
+}
+
+impl Input<'_> {
+    /// The message as it is.
+    pub(super) fn unchanged(&self) -> Output {
+        match self {
+            Self::RequestHeaders { .. } | Self::ResponseHeaders { .. } => Output::Headers(HeaderEdits::default()),
+            Self::RequestBody { piece, end } | Self::ResponseBody { piece, end } => {
+                Output::Body { bytes: piece.to_vec(), end: *end }
+            }
+            Self::RequestTrailers | Self::ResponseTrailers { .. } => {
+                Output::Trailers { last: Vec::new(), remove: Vec::new() }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Input<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RequestHeaders { end, .. } => write!(f, "RequestHeaders(end: {end})"),
+            Self::RequestBody { piece, end } => write!(f, "RequestBody({} bytes, end: {end})", piece.len()),
+            Self::RequestTrailers => f.write_str("RequestTrailers"),
+            Self::ResponseHeaders { end, .. } => write!(f, "ResponseHeaders(end: {end})"),
+            Self::ResponseBody { piece, end } => write!(f, "ResponseBody({} bytes, end: {end})", piece.len()),
+            Self::ResponseTrailers { .. } => f.write_str("ResponseTrailers"),
+        }
+    }
+}
+
+/// The answer to a message. Its `Debug` tells kind and size: what goes to the upstream has plain ids.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Output {
+    /// The headers go on, changed. Where the body goes on too its length is not the announced one; in
+    /// the streamed modes the proxy sees to that.
+    Headers(HeaderEdits),
+    /// These bytes go on in place of the piece; none, when it completes nothing.
+    Body {
+        /// The bytes.
+        bytes: Vec<u8>,
+        /// Whether they are the last.
+        end: bool,
+    },
+    /// The trailers go on.
+    Trailers {
+        /// The rest of the body, before them.
+        last: Vec<u8>,
+        /// Trailers to remove.
+        remove: Vec<HeaderName>,
+    },
+    /// The caller gets this answer; nothing has gone out to it yet.
+    Refuse(Refusal),
+    /// The exchange ends with an error of the stream: the caller has a part of the answer already, or
+    /// the proxy cannot be told anything else.
+    Cut(Refusal),
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Headers(edits) => write!(f, "Headers({edits:?})"),
+            Self::Body { bytes, end } => write!(f, "Body({} bytes, end: {end})", bytes.len()),
+            Self::Trailers { last, remove } => write!(f, "Trailers({} bytes, remove: {remove:?})", last.len()),
+            Self::Refuse(refusal) => write!(f, "Refuse({refusal:?})"),
+            Self::Cut(refusal) => write!(f, "Cut({refusal:?})"),
+        }
+    }
+}
+
+/// Changes of headers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HeaderEdits {
+    /// To be set, in place of what there is.
+    pub set: Vec<(HeaderName, HeaderValue)>,
+    /// To be removed.
+    pub remove: Vec<HeaderName>,
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// Nothing tells what `ext_authz` decided, or it refused and the request goes on.
+    #[error("no permission came with the request")]
+    NoPermission,
+    /// A message that cannot come here.
+    #[error("message out of order")]
+    OutOfOrder,
+    /// The caller may not use the id it names.
+    #[error(transparent)]
+    Access(AccessError),
+    /// The body of the request: why it is not passed on.
+    #[error("request body: {0}")]
+    Request(EditError),
+    /// The body of the request is compressed.
+    #[error("request body: an encoding that is not read")]
+    RequestEncoding,
+    /// An upgrade, which nobody could look into (S-020).
+    #[error("upgrade")]
+    Upgrade,
+    /// The answer: why it is not passed on.
+    #[error("answer: {0}")]
+    Answer(EditError),
+    /// The answer is compressed, though it was asked not to be (S-223).
+    #[error("answer: an encoding that is not read")]
+    AnswerEncoding,
+    /// The answer is neither JSON nor an event stream.
+    #[error("answer: a format that is not read")]
+    AnswerFormat,
+}
+
+impl Refusal {
+    /// The HTTP status of the answer: the caller's fault, the upstream's, or ours.
+    #[must_use]
+    pub fn status(self) -> u16 {
+        match self {
+            Self::Access(_) | Self::Request(EditError::Access(_)) => 403,
+            Self::Request(EditError::TooLong) => 413,
+            Self::RequestEncoding => 415,
+            Self::Request(_) | Self::Upgrade => 400,
+            Self::Answer(_) | Self::AnswerEncoding | Self::AnswerFormat => 502,
+            Self::NoPermission | Self::OutOfOrder => 500,
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The protocol of `ext_proc`, without its messages: what comes in, what goes out, and in which order.
+//!
+//! Each input has one output. Nothing is passed on before it is known to be safe, and whatever is not
+//! foreseen ends the session: no metadata, another order, an encoding that cannot be read (S-221 … S-226).
+//!
+//! ```text
+//!            request            response
+//!  Waiting ─headers─► Open    Waiting ─headers─► Open ─an event refused─► Muted
+//!            pieces     │               pieces     │                        │
+//!               end     ▼                  end     ▼                  end   ▼
+//!                     Ended                      Ended ◄────────────────────┘
+//! ```
+
+mod head;
+mod message;
+mod side;
+
+use std::sync::Arc;
+
+use super::access::ResponseIds;
+use super::body::BodyEditor;
+use super::exchange::Exchange;
+use crate::core::request::HeaderView;
+use head::{Format, Head};
+use side::{Content, Fault, Side};
+
+pub use message::{Grant, HeaderEdits, Input, Judgement, Output, Refusal, SessionRules};
+
+/// One HTTP request and its answer.
+#[derive(Debug)]
+pub struct Session {
+    ids: Arc<ResponseIds>,
+    rules: SessionRules,
+    mode: Mode,
+    request: Side,
+    response: Side,
+    /// Whether the answer has no body whatever its headers say.
+    is_head: bool,
+}
+
+#[derive(Debug)]
+enum Mode {
+    /// Nothing has come.
+    New,
+    /// Nothing is looked at.
+    Passing,
+    /// Ids are opened and sealed.
+    Protecting(Box<Exchange>),
+    /// Nothing goes on any more.
+    Over(Refusal),
+}
+
+impl Session {
+    /// A session that expects its first message.
+    #[must_use]
+    pub fn new(ids: Arc<ResponseIds>, rules: SessionRules) -> Self {
+        Self { ids, rules, mode: Mode::New, request: Side::Waiting, response: Side::Waiting, is_head: false }
+    }
+
+    /// Takes a message.
+    pub fn step(&mut self, input: Input<'_>) -> Output {
+        let begun = matches!(self.response, Side::Open(..) | Side::Muted | Side::Ended);
+        let output = match &self.mode {
+            Mode::Over(refusal) => return Output::Cut(*refusal),
+            Mode::Passing => return input.unchanged(),
+            Mode::New => self.begin(input),
+            Mode::Protecting(_) => self.go_on(input),
+        };
+        output.unwrap_or_else(|refusal| {
+            self.mode = Mode::Over(refusal);
+            if begun { Output::Cut(refusal) } else { Output::Refuse(refusal) }
+        })
+    }
+
+    /// Whether the proxy would lose nothing if the session ended here. A session that ends before with no
+    /// error would leave the rest unprotected (S-224).
+    #[must_use]
+    pub fn may_end(&self) -> bool {
+        match self.mode {
+            Mode::Passing => true,
+            Mode::Protecting(_) => matches!((&self.request, &self.response), (Side::Ended, Side::Ended)),
+            Mode::New | Mode::Over(_) => false,
+        }
+    }
+
+    /// The first message.
+    fn begin(&mut self, input: Input<'_>) -> Result<Output, Refusal> {
+        match input {
+            Input::RequestHeaders { headers, judgement: Some(Judgement::Allowed(grant)), end } => {
+                self.request_headers(&headers, grant, end)
+            }
+            Input::RequestHeaders { judgement: Some(Judgement::Unconcerned), .. }
+            // An answer without a request is the proxy's own: that of `ext_authz`, if it says so.
+            | Input::ResponseHeaders { judgement: Some(Judgement::Refused), .. } => {
+                self.mode = Mode::Passing;
+                Ok(input.unchanged())
+            }
+            Input::RequestHeaders { judgement: None | Some(Judgement::Refused), .. }
+            | Input::ResponseHeaders { judgement: None, .. } => Err(Refusal::NoPermission),
+            Input::ResponseHeaders { judgement: Some(Judgement::Unconcerned | Judgement::Allowed(_)), .. }
+            | Input::RequestBody { .. }
+            | Input::RequestTrailers
+            | Input::ResponseBody { .. }
+            | Input::ResponseTrailers { .. } => Err(Refusal::OutOfOrder),
+        }
+    }
+
+    fn request_headers(&mut self, headers: &HeaderView<'_>, grant: Grant, end: bool) -> Result<Output, Refusal> {
+        let head = Head(headers);
+        if head.is_upgrade() {
+            if self.rules.allow_upgrades {
+                self.mode = Mode::Passing;
+                return Ok(Output::Headers(HeaderEdits::default()));
+            }
+            return Err(Refusal::Upgrade);
+        }
+        if head.is_encoded() {
+            return Err(Refusal::RequestEncoding);
+        }
+        let Grant { caller, upstream, subject } = grant;
+        let exchange =
+            Exchange::new(self.ids.clone(), caller, upstream, subject.as_deref()).map_err(Refusal::Access)?;
+        self.mode = Mode::Protecting(Box::new(exchange));
+        self.is_head = head.is_head_request();
+        self.request = if end { Side::Ended } else { Side::Open(BodyEditor::request(), Content::None) };
+        Ok(Output::Headers(head::for_upstream()))
+    }
+
+    fn go_on(&mut self, input: Input<'_>) -> Result<Output, Refusal> {
+        let Mode::Protecting(exchange) = &mut self.mode else { return Err(Refusal::OutOfOrder) };
+        match input {
+            Input::RequestHeaders { .. } => Err(Refusal::OutOfOrder),
+            Input::RequestBody { piece, end } => {
+                let bytes = self.request.piece(piece, end, exchange).map_err(Fault::in_request)?;
+                Ok(Output::Body { bytes, end })
+            }
+            Input::RequestTrailers => {
+                let last = self.request.trailers(exchange).map_err(Fault::in_request)?;
+                Ok(Output::Trailers { last, remove: Vec::new() })
+            }
+            Input::ResponseHeaders { headers, end, .. } => self.response_headers(&headers, end),
+            Input::ResponseBody { piece, end } => {
+                let bytes = self.response.piece(piece, end, exchange).map_err(Fault::in_answer)?;
+                Ok(Output::Body { bytes, end })
+            }
+            Input::ResponseTrailers { headers } => {
+                let remove = Head(&headers).telling(exchange).ok_or(Refusal::AnswerFormat)?;
+                let last = self.response.trailers(exchange).map_err(Fault::in_answer)?;
+                Ok(Output::Trailers { last, remove })
+            }
+        }
+    }
+
+    fn response_headers(&mut self, headers: &HeaderView<'_>, end: bool) -> Result<Output, Refusal> {
+        let Mode::Protecting(exchange) = &self.mode else { return Err(Refusal::OutOfOrder) };
+        let head = Head(headers);
+        let status = head.status().ok_or(Refusal::AnswerFormat)?;
+        if !matches!(self.response, Side::Waiting) {
+            return Err(Refusal::OutOfOrder);
+        }
+        let edits = head::for_caller(head, exchange).ok_or(Refusal::AnswerFormat)?;
+        self.response = match status {
+            101 => return Err(Refusal::Upgrade),
+            // Interim: the answer is yet to come.
+            100..=199 => Side::Waiting,
+            204 | 304 => Side::Ended,
+            _ if end || self.is_head => Side::Ended,
+            _ if head.is_encoded() => return Err(Refusal::AnswerEncoding),
+            _ => {
+                let failed = status >= 400;
+                let editor = match head.format() {
+                    Some(Format::Json) => BodyEditor::answer(failed),
+                    Some(Format::Events) => BodyEditor::events(self.rules.max_event),
+                    Some(Format::Other) if failed => BodyEditor::report(),
+                    None | Some(Format::Other) => return Err(Refusal::AnswerFormat),
+                };
+                Side::Open(editor, Content::None)
+            }
+        };
+        Ok(Output::Headers(edits))
+    }
+}
+
+#[cfg(test)]
+mod tests;
