@@ -17,6 +17,8 @@ mod config_errors;
 mod docs;
 mod evasions;
 mod harness;
+mod jwt_signer;
+mod jwt_verification;
 mod key_vectors;
 mod layering;
 mod matrix;
