@@ -5,12 +5,17 @@
 //! room, before and after. The clock and the keys are handed in.
 
 pub mod algorithm;
+pub mod claims;
 pub mod compact;
+pub mod email;
 pub mod issuer;
 pub mod json;
 pub mod key;
 pub mod key_set;
 pub mod moment;
+pub mod path;
+pub mod rbac;
+pub mod team;
 mod weak;
 
 pub use algorithm::{Algorithm, KeyKind};
