@@ -1,6 +1,5 @@
 //! Keys made anew for each run, and tokens signed with them. No private key is in the repository.
 
-use aws_lc_rs::encoding::AsBigEndian;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
