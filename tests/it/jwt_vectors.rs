@@ -190,6 +190,7 @@ fn summary(facts: &Facts, team_header: Option<&str>) -> Value {
         TeamName::Alias(alias) => format!("alias {alias}"),
     };
     let team = match facts.teams.search(team_header, facts.is_admin) {
+        Ok(TeamSearch::Nothing) => "nothing".to_owned(),
         Ok(TeamSearch::OnlyTeamOfUser) => "only team of user".to_owned(),
         Ok(TeamSearch::One { team, if_unknown: None }) => name(&team),
         Ok(TeamSearch::One { team, if_unknown: Some(groups) }) => format!("{} else {groups:?}", name(&team)),

@@ -16,6 +16,7 @@ pub const MAX_NAMES: usize = 256;
 
 /// Which claims say what: the members of LiteLLM's `litellm_jwtauth` that are about claims, under its names.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "settings, each with the name it has in LiteLLM")]
 pub struct Mapping {
     /// The scope that makes a proxy admin. None is nobody: LiteLLM has a default (S-119).
     pub admin_jwt_scope: Option<String>,

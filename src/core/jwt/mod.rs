@@ -15,6 +15,8 @@ pub mod key_set;
 pub mod moment;
 pub mod path;
 pub mod rbac;
+pub mod refresh;
+pub mod seen;
 pub mod team;
 mod weak;
 

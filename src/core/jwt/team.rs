@@ -4,6 +4,7 @@ use super::claims::{Mapping, Reader, Unmapped};
 
 /// Teams a token names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "settings that do not depend on each other")]
 pub struct TeamClaims {
     /// The one of `team_id_jwt_field`, or the default.
     pub id: Option<String>,
@@ -35,6 +36,8 @@ pub enum TeamName {
 /// What to look up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TeamSearch {
+    /// None: an admin acts for nobody in particular (step 8).
+    Nothing,
     /// The token names none. A user of exactly one team acts for that (step 19).
     OnlyTeamOfUser,
     /// This one. When it does not exist the request is refused (W06), or, with `team_claim_fallback`,
@@ -126,7 +129,7 @@ impl TeamClaims {
             return if allowed { Ok(one(TeamName::Id(header.to_owned()))) } else { Err(NoTeam::Header) };
         }
         if is_admin {
-            return Ok(TeamSearch::OnlyTeamOfUser);
+            return Ok(TeamSearch::Nothing);
         }
         if let Some(object) = &self.object {
             return Ok(one(TeamName::Id(object.clone())));
