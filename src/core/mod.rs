@@ -11,6 +11,7 @@ pub mod extract;
 pub mod glob;
 pub mod header;
 pub mod identity;
+pub mod jwt;
 pub mod limits;
 pub mod model_list;
 pub mod models;
