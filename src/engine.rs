@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::authn::{Authenticator, Failure};
+use crate::authn::{Authenticator, Failure, Identified};
 use crate::core::ask::rules::RequestRules;
 use crate::core::ask::{self, Ask, BodyLimits, Reading};
 use crate::core::decision::Decision;
@@ -74,6 +74,8 @@ pub struct Evidence {
     pub grant: Option<Grant>,
     /// In how many seconds a refused request may be tried again, where that is known.
     pub retry_after: Option<u64>,
+    /// Whether it rests on records that the store could not be asked about again.
+    pub stale: bool,
 }
 
 /// Judges one request by one snapshot. `now` is read once, by the caller.
@@ -120,7 +122,8 @@ async fn journey(
     }
 
     let credential = snapshot.extractor.credential(&input)?;
-    let identity = snapshot.authenticator.identify(&credential).await?;
+    let Identified { identity, stale } = snapshot.authenticator.identify(&credential).await?;
+    evidence.stale = stale;
     let identity = evidence.identity.insert(identity);
 
     let facts = facts(snapshot, identity, &input, method, found.as_ref(), now);
@@ -129,6 +132,7 @@ async fn journey(
     let ask = read(snapshot, view, &facts, &target).map(|ask| &*evidence.ask.insert(ask));
     if let Ok(ask) = ask {
         evidence.named = snapshot.authenticator.named(ask, identity, &snapshot.request).await?;
+        evidence.stale |= evidence.named.stale;
     }
     let asked = Asked::new(facts, ask, &evidence.named, &snapshot.models);
     if let Err(reason) = policy::judge_request(&asked) {

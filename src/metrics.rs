@@ -1,6 +1,7 @@
 //! Counters and histograms, each declared once with its help text. Every label is from a fixed set, so
 //! no request can add a series (S-238).
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -10,6 +11,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+
+use crate::store::cached::Stats;
 
 /// Everything that is counted.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub struct Metrics {
     pub panics: Counter,
     /// Log lines dropped because their reader was too slow.
     pub log_lines_dropped: Gauge,
+    /// The key store and what is kept of its answers.
+    pub store: StoreMetrics,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -51,6 +56,7 @@ impl Default for Metrics {
             keys: Gauge::default(),
             panics: Counter::default(),
             log_lines_dropped: Gauge::default(),
+            store: StoreMetrics::default(),
         };
         let registry = &mut metrics.registry;
         registry.register("requests", "Checks decided", metrics.requests.clone());
@@ -62,11 +68,82 @@ impl Default for Metrics {
         registry.register("panics", "Panics caught", metrics.panics.clone());
         let help = "Log lines dropped because their reader was too slow";
         registry.register("log_lines_dropped", help, metrics.log_lines_dropped.clone());
+        metrics.store.register(registry);
         for result in ["success", "failure"] {
             // Zero from the start, so that an alert on an increase sees the first one.
             drop(metrics.reloads.get_or_create(&ReloadLabels { result }));
         }
         metrics
+    }
+}
+
+/// What the cache in front of a database counts.
+#[derive(Debug, Default)]
+pub struct StoreMetrics {
+    lookups: Family<LookupLabels, Counter>,
+    questions: Family<ReloadLabels, Counter>,
+    shed: Counter,
+    changes: Counter,
+    evictions: Counter,
+    loading: Gauge,
+    waiting: Gauge,
+    missing: Gauge,
+    down: Gauge,
+    watched: Gauge,
+    silent: Gauge<f64, AtomicU64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LookupLabels {
+    outcome: &'static str,
+}
+
+impl StoreMetrics {
+    fn register(&self, registry: &mut Registry) {
+        let help = "Look-ups by how they ended: hit, negative_hit, miss, or stale for a record that stood in";
+        registry.register("store_lookups", help, self.lookups.clone());
+        registry.register("store_questions", "Questions put to the key store", self.questions.clone());
+        let help = "Questions refused because too many were waiting";
+        registry.register("store_questions_shed", help, self.shed.clone());
+        registry.register("store_changes", "Changes the key store told of", self.changes.clone());
+        registry.register("store_evictions", "Records that had to go for others", self.evictions.clone());
+        registry.register("store_questions_in_flight", "Questions being asked now", self.loading.clone());
+        registry.register("store_questions_waiting", "Questions waiting for their turn", self.waiting.clone());
+        registry.register("store_keys_missing", "Keys known to be missing", self.missing.clone());
+        registry.register("store_down", "1 while the key store does not answer", self.down.clone());
+        registry.register("store_watched", "1 while the key store tells of changes", self.watched.clone());
+        let help = "Time since the key store last answered";
+        registry.register_with_unit("store_silent", help, Unit::Seconds, self.silent.clone());
+    }
+
+    /// Takes over what a cache has counted. A configuration with another store begins anew.
+    pub fn show(&self, stats: &Stats) {
+        let read = |value: &AtomicU64| value.load(Ordering::Relaxed);
+        let gauge = |gauge: &Gauge, value| {
+            gauge.set(i64::try_from(read(value)).unwrap_or(i64::MAX));
+        };
+        let counter = |counter: &Counter, value| counter.inner().store(read(value), Ordering::Relaxed);
+        let lookups = [
+            ("hit", &stats.hits),
+            ("negative_hit", &stats.negative_hits),
+            ("miss", &stats.misses),
+            ("stale", &stats.stale),
+        ];
+        for (outcome, value) in lookups {
+            counter(&self.lookups.get_or_create(&LookupLabels { outcome }), value);
+        }
+        for (result, value) in [("success", &stats.answers), ("failure", &stats.failures)] {
+            counter(&self.questions.get_or_create(&ReloadLabels { result }), value);
+        }
+        counter(&self.shed, &stats.shed);
+        counter(&self.changes, &stats.changes);
+        counter(&self.evictions, &stats.evictions);
+        gauge(&self.loading, &stats.loading);
+        gauge(&self.waiting, &stats.waiting);
+        gauge(&self.missing, &stats.missing);
+        gauge(&self.down, &stats.down);
+        gauge(&self.watched, &stats.watched);
+        self.silent.set(Duration::from_millis(read(&stats.silent_for)).as_secs_f64());
     }
 }
 

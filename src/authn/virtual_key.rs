@@ -1,18 +1,18 @@
 //! Virtual keys (LiteLLM LOOK-8): `sk-…`, found by the SHA-256 of the whole text.
 
-use super::Failure;
+use super::{Failure, Identified};
 use crate::core::credential::{Credential, KeyHash};
 use crate::core::deny::DenyReason;
 use crate::core::identity::Identity;
-use crate::store::{Directory, Store};
+use crate::store::{Directory, Found, Store};
 
 /// Looks the key up. A text without the prefix is refused unseen, so a stored hash is never a
 /// credential (S-075, S-077).
-pub(super) async fn identify(credential: &Credential, store: &Store) -> Result<Identity, Failure> {
+pub(super) async fn identify(credential: &Credential, store: &Store) -> Result<Identified, Failure> {
     let text = credential.secret.expose();
     if !text.starts_with("sk-") {
         return Err(DenyReason::CredentialNotAKey.into());
     }
-    let record = store.key(&KeyHash::of(text)).await?.ok_or(DenyReason::CredentialUnknown)?;
-    Ok(Identity::VirtualKey(record))
+    let Found { record, stale } = store.key(&KeyHash::of(text)).await?.ok_or(DenyReason::CredentialUnknown)?;
+    Ok(Identified { identity: Identity::VirtualKey(record), stale })
 }

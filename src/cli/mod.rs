@@ -1,5 +1,6 @@
 //! The command line: one file per verb.
 
+mod db;
 mod explain;
 mod keys;
 mod serve;
@@ -39,6 +40,11 @@ enum Verb {
         #[command(subcommand)]
         verb: keys::Verb,
     },
+    /// Create, check and watch the tables of a store
+    Db {
+        #[command(subcommand)]
+        verb: db::Verb,
+    },
     /// Print the JSON Schema of the configuration or of the key file
     Schema {
         /// Which schema
@@ -56,6 +62,7 @@ impl Cli {
             Verb::Validate { file } => validate::run(&file),
             Verb::Explain(arguments) => explain::run(&arguments),
             Verb::Keys { verb } => verb.run(),
+            Verb::Db { verb } => verb.run(),
             Verb::Schema { document } => Ok(document.text()),
         };
         match done {

@@ -10,7 +10,7 @@ use super::raw::{
     RawConfig, RawCredentials, RawEnvoy, RawHeaders, RawKeyFile, RawKeys, RawLimits, RawListen, RawSource,
     RawUpstreamCredential,
 };
-use super::{keys, models, request, routes, secret};
+use super::{keys, models, request, routes, secret, store};
 use crate::authn::{Authenticator, MasterKey};
 use crate::core::ask::BodyLimits;
 use crate::core::extract::{CREDENTIAL_HEADERS, Extractor, OptionalSource};
@@ -18,11 +18,11 @@ use crate::core::header::{HeaderName, HeaderValue};
 use crate::core::mutate::HeaderPolicy;
 use crate::core::route::groups::GroupNames;
 use crate::engine::Snapshot;
-use crate::store::{FileStore, Store};
+use crate::store::{DatabaseStore, FileStore, Store};
 
 /// Where problems of one file go.
 pub(super) struct Section<'a, 'r> {
-    file: &'a Path,
+    pub(super) file: &'a Path,
     reader: &'a mut Reader<'r>,
     problems: &'a mut Problems,
     warnings: &'a mut Problems,
@@ -33,7 +33,11 @@ impl Section<'_, '_> {
         self.problems.add(self.file, place, text);
     }
 
-    fn secret(&mut self, place: &str, written: &str) -> Option<crate::core::credential::Secret> {
+    pub(super) fn warning(&mut self, place: &str, text: impl Into<String>) {
+        self.warnings.add(self.file, place, text);
+    }
+
+    pub(super) fn secret(&mut self, place: &str, written: &str) -> Option<crate::core::credential::Secret> {
         let directory = self.file.parent().unwrap_or(Path::new(""));
         match secret::resolve(written, directory, self.reader.environment, &mut self.reader.files) {
             Ok(secret) => Some(secret),
@@ -82,28 +86,34 @@ pub(super) fn configuration(
 /// and an open door is not offered (LiteLLM LOOK-4, SEC-39).
 fn authenticator(raw: &RawConfig, names: &GroupNames, section: &mut Section<'_, '_>) -> Option<Authenticator> {
     let (master_key, keys) = (raw.master_key.as_deref(), raw.keys.as_ref());
-    if master_key.is_none() && keys.is_none() {
-        section.problem("", "nobody could get in: set `master_key`, or `keys.file`, or both");
+    if master_key.is_none() && keys.is_none() && raw.store.is_none() {
+        section.problem("", "nobody could get in: set `master_key`, `keys.file` or `store`");
         return None;
     }
-    if let (Some(_), None) = (&raw.end_users.default_budget_id, keys) {
-        section.problem("end_users.default_budget_id", "there is no key file to list it; set `keys.file`");
+    if keys.is_some() && raw.store.is_some() {
+        section.problem("store", "keys live in one place; keep `keys` or `store`");
     }
-    if let (Some(_), None) = (raw.proxy_budget, keys) {
-        section.problem("proxy_budget", "there is no key file to say what was spent; set `keys.file`");
+    let default_budget = raw.end_users.default_budget_id.as_deref();
+    if default_budget.is_some() && keys.is_none() && raw.store.is_none() {
+        section.problem("end_users.default_budget_id", "there is nothing to list it; set `keys.file` or `store`");
+    }
+    if raw.proxy_budget.is_some() && keys.is_none() && raw.store.is_none() {
+        section.problem("proxy_budget", "there is nothing to say what was spent; set `keys.file` or `store`");
     }
     // Both are compiled before either failure ends this, so that both are reported.
     let master = master_key.map(|written| compile_master_key(written, section));
     let known = master.as_ref().and_then(Option::as_ref);
-    let store = match keys {
-        Some(keys) => key_file(keys, raw, known, names, section),
-        None => Some(FileStore::default()),
+    let store = match (keys, &raw.store) {
+        (Some(keys), _) => key_file(keys, raw, known, names, section).map(|file| Store::File(Box::new(file))),
+        (None, Some(store)) => store::compile(store, default_budget, names, section)
+            .map(|spec| Store::Database(Arc::new(DatabaseStore::new(spec)))),
+        (None, None) => Some(Store::File(Box::default())),
     };
     let master_key = match master {
         Some(compiled) => Some(compiled?),
         None => None,
     };
-    Some(Authenticator { master_key, store: Store::File(store?) })
+    Some(Authenticator { master_key, store: store? })
 }
 
 fn compile_master_key(written: &str, section: &mut Section<'_, '_>) -> Option<MasterKey> {

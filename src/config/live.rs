@@ -97,7 +97,10 @@ impl Live {
                 status.last_error = Some(ReloadError { at: now, problems: lines });
                 Reload::Refused(problems)
             }
-            Ok(Configuration { snapshot, settings, warnings: _ }) => {
+            Ok(Configuration { mut snapshot, settings, warnings: _ }) => {
+                if let Some(new) = Arc::get_mut(&mut snapshot) {
+                    new.authenticator.store.succeed(&self.snapshot().authenticator.store);
+                }
                 status.restart_needed = self.restart_needed(&settings);
                 let changed = snapshot.version != before.version;
                 if changed {

@@ -12,4 +12,5 @@ mod request;
 mod routes;
 pub mod schema;
 pub mod secret;
+mod store;
 pub mod watch;

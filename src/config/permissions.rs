@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value;
 
 use super::raw::RawObjectPermission;
-use super::request::is_param;
 use crate::core::header::HeaderValue;
-use crate::core::record::permissions::{Guardrails, Names, ObjectGrants, RequestGrants};
+use crate::core::record::permissions::{Guardrails, Names, ObjectGrants, RequestGrants, is_param};
 
 /// Places, and what is wrong there.
 pub(super) type Problems = Vec<(String, &'static str)>;

@@ -7,6 +7,7 @@ mod models;
 mod records;
 mod request;
 mod routes;
+mod store;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ pub use records::{
 };
 pub use request::{RawFallbacks, RawObjectPermission, RawRequest};
 pub use routes::{RawAuthParser, RawCompat, RawMethod, RawPassThrough, RawPassThroughHeaders, RawRoutes};
+pub use store::{RawCache, RawPostgres, RawSqlite, RawStore};
 
 /// Tollgate's configuration.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -34,6 +36,8 @@ pub struct RawConfig {
     pub master_key: Option<String>,
     /// Where virtual keys live.
     pub keys: Option<RawKeys>,
+    /// A database of virtual keys, in place of `keys`.
+    pub store: Option<RawStore>,
     /// Where credentials are read from, beside the usual headers.
     #[serde(default)]
     pub credentials: RawCredentials,
@@ -91,7 +95,7 @@ impl Default for RawListen {
     }
 }
 
-/// The key store.
+/// A file of keys.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawKeys {

@@ -6,6 +6,7 @@ use crate::core::ask::rules::RequestRules;
 use crate::core::budget::Amount;
 use crate::core::header::HeaderName;
 use crate::core::peer::{self, PeerRule};
+use crate::core::record::permissions::is_param;
 
 /// Compiles what requests may carry. `None` when that failed; the reasons were noted.
 pub(super) fn compile(
@@ -57,12 +58,6 @@ pub(super) fn compile(
         validate_end_user: end_users.validate,
         proxy_budget,
     })
-}
-
-/// Whether a text names a member, or a member of a member.
-pub(super) fn is_param(name: &str) -> bool {
-    let mut parts = name.split('.');
-    parts.by_ref().take(2).all(|part| !part.is_empty()) && parts.next().is_none()
 }
 
 /// Compiles where requests may come from. `None` when that failed; the reasons were noted.

@@ -21,6 +21,10 @@ pub enum Outage {
     RequestMissing,
     /// The service is at its limit of concurrent checks.
     Overloaded,
+    /// The key store does not answer.
+    StoreUnavailable,
+    /// More is asked of the key store than it may be asked at one time.
+    StoreOverloaded,
     /// A fault of our own was caught.
     Internal,
 }
@@ -32,6 +36,8 @@ impl Outage {
         match self {
             Self::RequestMissing => "request_missing",
             Self::Overloaded => "overloaded",
+            Self::StoreUnavailable => "store_unavailable",
+            Self::StoreOverloaded => "store_overloaded",
             Self::Internal => "internal",
         }
     }

@@ -30,6 +30,8 @@ pub enum DenyReason {
     KeyBlocked,
     /// The key has expired.
     KeyExpired,
+    /// A record of the key, or one the request names, cannot be believed, or refers to one that is missing.
+    RecordUnreadable,
     /// The key's owner was deactivated.
     UserInactive,
     /// The path is no route of the catalogue.
@@ -159,7 +161,7 @@ pub struct Refusal {
 
 impl DenyReason {
     /// Every reason, for the guards that want all of them covered.
-    pub const ALL: [Self; 68] = [
+    pub const ALL: [Self; 69] = [
         Self::PathMalformed,
         Self::MethodNotAllowed,
         Self::UpgradeNotAllowed,
@@ -172,6 +174,7 @@ impl DenyReason {
         Self::CredentialUnknown,
         Self::KeyBlocked,
         Self::KeyExpired,
+        Self::RecordUnreadable,
         Self::UserInactive,
         Self::RouteUnknown,
         Self::RouteNotAllowed,
@@ -249,6 +252,7 @@ impl DenyReason {
             Self::CredentialUnknown => ("credential_unknown", 401, "token_not_found_in_db", "the API key is not valid"),
             Self::KeyBlocked => ("key_blocked", 401, "auth_error", "the API key is blocked"),
             Self::KeyExpired => ("key_expired", 401, "expired_key", "the API key has expired"),
+            Self::RecordUnreadable => ("record_unreadable", 403, "auth_error", "a record this request depends on is not in order; ask an administrator"),
             Self::UserInactive => ("user_inactive", 401, "auth_error", "the owner of the API key is deactivated"),
             Self::RouteUnknown => ("route_unknown", 403, "auth_error", "this route is not open to this API key"),
             Self::RouteNotAllowed => ("route_not_allowed", 403, "auth_error", "this route is not open to this API key"),

@@ -92,6 +92,8 @@ impl HeaderValue {
         }
         let encoded = match Cow::from(utf8_percent_encode(&text, ENCODED)) {
             Cow::Owned(encoded) => encoded,
+            // A text that is one byte to encode is borrowed as well, from a table.
+            Cow::Borrowed(encoded) if encoded != text => encoded.to_owned(),
             Cow::Borrowed(_) => text.into_owned(),
         };
         Some(Self { text: Cow::Owned(encoded), sensitive: false })
@@ -223,6 +225,13 @@ mod tests {
         let value = HeaderValue::credential("Bearer", &Secret::new("sk-canary")).unwrap();
         assert_eq!((value.as_str(), format!("{value:?}").as_str()), ("Bearer sk-canary", "HeaderValue(…)"));
         assert_eq!(HeaderValue::credential("Bearer", &Secret::new("a\nb")), None);
+    }
+
+    #[test]
+    fn a_single_byte_is_encoded_as_well() {
+        for (text, encoded) in [("\n", "%0A"), ("\0", "%00"), (",", "%2C"), ("%", "%25"), ("a", "a")] {
+            assert_eq!(HeaderValue::encode(text).unwrap().as_str(), encoded, "{text:?}");
+        }
     }
 
     proptest! {

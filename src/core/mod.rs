@@ -21,3 +21,4 @@ pub mod policy;
 pub mod record;
 pub mod request;
 pub mod route;
+pub mod time;

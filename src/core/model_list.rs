@@ -6,7 +6,7 @@ use crate::core::glob::Glob;
 use crate::core::models::ModelMap;
 
 /// The models somebody may name. An empty list does not restrict (MODEL-5).
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ModelList {
     restricted: bool,
     everything: bool,

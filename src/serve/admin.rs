@@ -1,6 +1,7 @@
 //! HTTP for operators: `/healthz`, `/readyz`, `/metrics`, `/config`. It never shows a secret or a key.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
@@ -82,12 +83,18 @@ async fn connection(stream: TcpStream, router: Router) {
 async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
     if admin.draining.is_cancelled() {
         (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
+    } else if !admin.live.snapshot().authenticator.store.is_ready() {
+        (StatusCode::SERVICE_UNAVAILABLE, "the key store has not answered yet\n")
     } else {
         (StatusCode::OK, "ok\n")
     }
 }
 
 async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
+    if let Some(stats) = admin.live.snapshot().authenticator.store.stats() {
+        admin.metrics.store.show(stats);
+        admin.metrics.keys.set(i64::try_from(stats.keys.load(Ordering::Relaxed)).unwrap_or(i64::MAX));
+    }
     if let Some(dropped) = &admin.log_lines_dropped {
         admin.metrics.log_lines_dropped.set(i64::try_from(dropped.dropped_lines()).unwrap_or(i64::MAX));
     }

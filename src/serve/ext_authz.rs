@@ -108,6 +108,10 @@ fn answer(verdict: &Verdict, version: &str, id: &str, http: Option<&HttpRequest>
         Decision::Indeterminate(Outage::RequestMissing) => {
             Err(Status::invalid_argument("the check carries no HTTP request"))
         }
+        Decision::Indeterminate(Outage::StoreUnavailable) => Err(Status::unavailable("the key store does not answer")),
+        Decision::Indeterminate(Outage::StoreOverloaded) => {
+            Err(Status::resource_exhausted("too many questions to the key store at one time"))
+        }
         Decision::Indeterminate(Outage::Internal) => Err(Status::internal("the check could not be decided")),
     }
 }

@@ -37,6 +37,7 @@ pub(super) fn of(verdict: &Verdict, version: &str, request_id: &str) -> Struct {
         ("reason", text(Some(reason))),
         ("config_version", text(Some(version))),
         ("request", request),
+        ("store", object([("stale", text(evidence.stale.then_some("true")))])),
     ];
     if let Some(identity) = &evidence.identity {
         let key_hash = identity.key_hash();

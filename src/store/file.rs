@@ -3,10 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::Directory;
+use super::{Answer, Directory, Found};
 use crate::core::budget::Budget;
 use crate::core::credential::KeyHash;
-use crate::core::decision::Outage;
 use crate::core::record::{EndUser, KeyRecord, Tag};
 
 /// All keys of a file. An empty store knows nobody.
@@ -42,9 +41,7 @@ impl FileStore {
     /// Keys whose alias is `text`, or whose hash begins with it.
     #[must_use]
     pub fn search(&self, text: &str) -> Vec<Arc<KeyRecord>> {
-        let named = |key: &KeyRecord| key.alias.as_deref() == Some(text);
-        let hashed = |key: &KeyRecord| text.len() >= 8 && key.hash.to_hex().starts_with(text);
-        self.keys.values().filter(|key| named(key) || hashed(key)).cloned().collect()
+        self.keys.values().filter(|key| key.is_called(text)).cloned().collect()
     }
 
     /// Whether there is none.
@@ -55,23 +52,28 @@ impl FileStore {
 }
 
 impl Directory for FileStore {
-    async fn key(&self, hash: &KeyHash) -> Result<Option<Arc<KeyRecord>>, Outage> {
-        Ok(self.keys.get(hash).cloned())
+    async fn key(&self, hash: &KeyHash) -> Answer<KeyRecord> {
+        Ok(found(self.keys.get(hash)))
     }
 
-    async fn end_user(&self, id: &str) -> Result<Option<Arc<EndUser>>, Outage> {
-        Ok(self.end_users.get(id).or(self.unknown_end_user.as_ref()).cloned())
+    async fn end_user(&self, id: &str) -> Answer<EndUser> {
+        Ok(found(self.end_users.get(id).or(self.unknown_end_user.as_ref())))
     }
 
-    async fn tag(&self, name: &str) -> Result<Option<Arc<Tag>>, Outage> {
-        Ok(self.tags.get(name).cloned())
+    async fn tag(&self, name: &str) -> Answer<Tag> {
+        Ok(found(self.tags.get(name)))
     }
 
-    async fn is_known(&self, id: &str) -> Result<bool, Outage> {
-        Ok(self.end_users.contains_key(id) || self.people.contains(&id.to_lowercase()))
+    async fn known(&self, id: &str) -> Answer<()> {
+        let known = self.end_users.contains_key(id) || self.people.contains(&id.to_lowercase());
+        Ok(known.then(|| Found::fresh(Arc::new(()))))
     }
 
-    async fn proxy(&self) -> Result<Budget, Outage> {
-        self.proxy.ok_or(Outage::Internal)
+    async fn proxy(&self) -> Answer<Budget> {
+        Ok(self.proxy.map(|budget| Found::fresh(Arc::new(budget))))
     }
+}
+
+fn found<T>(record: Option<&Arc<T>>) -> Option<Found<T>> {
+    record.cloned().map(Found::fresh)
 }

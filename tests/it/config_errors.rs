@@ -102,8 +102,8 @@ fn an_open_door_is_not_offered() {
         "{}\n",
         "",
         &expect![[r#"
-        tollgate.yaml: nobody could get in: set `master_key`, or `keys.file`, or both
-    "#]],
+            tollgate.yaml: nobody could get in: set `master_key`, `keys.file` or `store`
+        "#]],
     );
     check(
         "master_key: ''\n",
@@ -288,8 +288,8 @@ fn money_and_models_are_checked_as_strictly() {
         "master_key: sk-0123456789-abcdefghij\nend_users: { default_budget_id: b }\n",
         "",
         &expect![[r#"
-        tollgate.yaml: end_users.default_budget_id: there is no key file to list it; set `keys.file`
-    "#]],
+            tollgate.yaml: end_users.default_budget_id: there is nothing to list it; set `keys.file` or `store`
+        "#]],
     );
     check(
         KEYS,

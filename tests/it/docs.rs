@@ -16,8 +16,14 @@ const DIFFERENCES: &str = include_str!("../../docs/litellm-differences.md");
 #[test]
 fn every_reason_and_credential_header_is_documented() {
     let reasons = DenyReason::ALL.map(|reason| reason.refusal().label.to_owned());
-    let outages =
-        [Outage::RequestMissing, Outage::Overloaded, Outage::Internal].map(|outage| outage.label().to_owned());
+    let outages = [
+        Outage::RequestMissing,
+        Outage::Overloaded,
+        Outage::StoreUnavailable,
+        Outage::StoreOverloaded,
+        Outage::Internal,
+    ]
+    .map(|outage| outage.label().to_owned());
     let credentials = CREDENTIAL_HEADERS.iter().map(|name| (*name).to_owned());
     for word in reasons.into_iter().chain(outages).chain(credentials) {
         assert!(OPERATIONS.contains(&format!("`{word}`")), "docs/operations.md does not mention `{word}`");

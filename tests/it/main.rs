@@ -29,4 +29,5 @@ mod route_properties;
 mod route_vectors;
 mod scan_properties;
 mod schemas;
+mod stores;
 mod transports;

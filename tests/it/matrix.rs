@@ -393,6 +393,10 @@ fn the_page_shows_every_reason() {
     let page = include_str!("matrix.txt");
     let shown: BTreeSet<_> = page.split_whitespace().collect();
     for reason in DenyReason::ALL {
+        if reason == DenyReason::RecordUnreadable {
+            // A key file that is not in order is not loaded; `stores` shows this one.
+            continue;
+        }
         let label = reason.refusal().label;
         assert!(shown.contains(label), "no request of the matrix is refused with `{label}`");
     }

@@ -4,7 +4,6 @@ mod money;
 mod people;
 mod records;
 mod refer;
-mod time;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;

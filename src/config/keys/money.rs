@@ -6,11 +6,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Compiler, time};
+use super::Compiler;
 use crate::config::raw::{RawBudget, RawModelBudget, RawWindow};
 use crate::core::budget::{Amount, Budget, Increase, ModelBudgets};
 use crate::core::limits::{Limits, ModelLimits};
 use crate::core::model_list::ModelList;
+use crate::core::time;
 
 /// Entries of `budgets`, by their ids.
 pub(super) type Rows = HashMap<String, Arc<Row>>;

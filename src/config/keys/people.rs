@@ -124,7 +124,7 @@ impl Compiler<'_> {
             role,
             memberships,
             models: model_list(&raw.models),
-            active: is_active(&raw.metadata),
+            active: User::is_active(raw.metadata.get("scim_active")),
             budget: self.budget(place, &written, None),
             limits: limits(raw.rpm_limit, raw.tpm_limit, raw.max_parallel_requests),
         };
@@ -162,29 +162,4 @@ pub(super) fn bare_organization(id: &str) -> Organization {
 pub(super) fn bare_project(id: &str) -> ProjectAndMore {
     let project = Project { id: id.to_owned(), ..Project::default() };
     ProjectAndMore { project: Arc::new(project), team: None, tags: Vec::new() }
-}
-
-/// Any falsy `scim_active` deactivates; LiteLLM overlooks the text `"false"` (SEC-32).
-fn is_active(metadata: &BTreeMap<String, Value>) -> bool {
-    match metadata.get("scim_active") {
-        None | Some(Value::Bool(true)) => true,
-        Some(Value::String(text)) => text.eq_ignore_ascii_case("true"),
-        Some(Value::Number(number)) => number.as_i64() == Some(1),
-        Some(_) => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn any_falsy_scim_active_deactivates() {
-        let active = |json: Value| is_active(&serde_json::from_value(json).unwrap());
-        assert!(active(serde_json::json!({})));
-        assert!(active(serde_json::json!({"scim_active": true})));
-        for value in [serde_json::json!(false), "false".into(), "0".into(), 0.into(), Value::Null] {
-            assert!(!active(serde_json::json!({"scim_active": value})), "K07b: {value}");
-        }
-    }
 }

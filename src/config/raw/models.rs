@@ -23,7 +23,7 @@ pub struct RawModel {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawEndUsers {
-    /// An entry of `budgets` in the key file, for end users without a limit of their own.
+    /// A budget of the key file or the store, for end users without a limit of their own.
     pub default_budget_id: Option<String>,
     /// Count a request for the end user it names only if that is an end user of the key file, or the id or e-mail
     /// address of a user (LiteLLM's `validate_end_user_id_in_db`).

@@ -4,7 +4,7 @@ use super::permissions::ObjectGrants;
 use crate::core::limits::Limits;
 
 /// An agent.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Agent {
     /// Stable identifier.
     pub id: String,

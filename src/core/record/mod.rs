@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::core::budget::{Budget, ModelBudgets};
 use crate::core::credential::KeyHash;
@@ -28,7 +29,7 @@ pub use role::Role;
 pub type Aliases = HashMap<Box<str>, Box<str>>;
 
 /// A virtual key with everything it points to.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct KeyRecord {
     /// SHA-256 of the key text.
     pub hash: KeyHash,
@@ -111,6 +112,12 @@ impl KeyRecord {
             model_limits: ModelLimits::default(),
         }
     }
+
+    /// Whether a text is the key's alias, or the first 8 digits or more of its hash.
+    #[must_use]
+    pub fn is_called(&self, text: &str) -> bool {
+        self.alias.as_deref() == Some(text) || (text.len() >= 8 && self.hash.to_hex().starts_with(text))
+    }
 }
 
 /// A key's `permissions`, as far as a rule asks for them.
@@ -121,7 +128,7 @@ pub struct Permissions {
 }
 
 /// An internal user, the owner of keys.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct User {
     /// Stable identifier.
     pub id: String,
@@ -156,10 +163,22 @@ impl User {
             limits: Limits::default(),
         }
     }
+
+    /// What `metadata.scim_active` says. Any falsy value deactivates; LiteLLM overlooks the text `"false"`
+    /// (SEC-32).
+    #[must_use]
+    pub fn is_active(scim_active: Option<&Value>) -> bool {
+        match scim_active {
+            None | Some(Value::Bool(true)) => true,
+            Some(Value::String(text)) => text.eq_ignore_ascii_case("true"),
+            Some(Value::Number(number)) => number.as_i64() == Some(1),
+            Some(_) => false,
+        }
+    }
 }
 
 /// A team.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Team {
     /// Stable identifier.
     pub id: String,
@@ -188,7 +207,7 @@ pub struct Team {
 }
 
 /// An organisation.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Organization {
     /// Stable identifier.
     pub id: String,
@@ -204,4 +223,18 @@ pub struct Organization {
     pub limits: Limits,
     /// And of single models.
     pub model_limits: ModelLimits,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_falsy_scim_active_deactivates() {
+        assert!(User::is_active(None));
+        assert!(User::is_active(Some(&true.into())));
+        for value in [false.into(), "false".into(), "0".into(), 0.into(), Value::Null] {
+            assert!(!User::is_active(Some(&value)), "K07b: {value}");
+        }
+    }
 }

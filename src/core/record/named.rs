@@ -8,7 +8,7 @@ use crate::core::budget::{Budget, ModelBudgets};
 use crate::core::limits::Limits;
 
 /// A customer of the caller, as the caller names it. It is used for limits, and never for access (S-176).
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct EndUser {
     /// Refused when true. LiteLLM stores it and never asks (E03, SEC-12).
     pub blocked: bool,
@@ -25,14 +25,14 @@ pub struct EndUser {
 }
 
 /// A label of requests with a budget of its own.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tag {
     /// What may be spent under the label.
     pub budget: Budget,
 }
 
 /// The records a request names, as far as there are any.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Named {
     /// The deployment wants end users known and nobody knows this one, so the request counts for none (LiteLLM EU-1).
     pub end_user_dropped: bool,
@@ -44,6 +44,8 @@ pub struct Named {
     pub labels: Vec<String>,
     /// Those of them that have a record.
     pub tags: Vec<Arc<Tag>>,
+    /// Whether the store could not be asked for a newer one of these.
+    pub stale: bool,
 }
 
 impl Named {

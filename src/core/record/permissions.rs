@@ -131,6 +131,13 @@ pub struct Guardrails {
     pub disable_global: bool,
 }
 
+/// Whether a text names a member, or a member of a member.
+#[must_use]
+pub fn is_param(name: &str) -> bool {
+    let mut parts = name.split('.');
+    parts.by_ref().take(2).all(|part| !part.is_empty()) && parts.next().is_none()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@ use crate::core::limits::{Limits, ModelLimits};
 use crate::core::model_list::ModelList;
 
 /// A project of a team.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Project {
     /// Stable identifier.
     pub id: String,
@@ -22,7 +22,7 @@ pub struct Project {
 }
 
 /// A person's membership in a team.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Member {
     /// Models the member may name with the team's keys (LiteLLM COMMON-3).
     pub models: ModelList,

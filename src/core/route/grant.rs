@@ -7,12 +7,12 @@ use super::groups::{Group, GroupNames, GroupSet};
 use crate::core::path::is_below;
 
 /// The routes a key may call. An empty list does not restrict.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct RouteGrants {
     entries: Vec<Entry>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 enum Entry {
     /// The path itself, and everything below it.
     Below(String),

@@ -176,7 +176,7 @@ pub const GROUPS: &[Row] = &[
 ];
 
 /// The groups a configuration can name: the built-in ones, and its own.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GroupNames {
     user: Vec<String>,
 }

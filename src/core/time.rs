@@ -5,11 +5,12 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 /// What is wrong with a text that [`parse`] refuses.
-pub(super) const NO_TIME: &str = "it is no time; write it like `2027-01-31T12:00:00Z`";
+pub const NO_TIME: &str = "it is no time; write it like `2027-01-31T12:00:00Z`";
 
 /// RFC 3339, or the same without an offset, which is UTC (LiteLLM DB-7). A date alone is refused: it
 /// leaves open whether the day still counts.
-pub(super) fn parse(text: &str) -> Option<Timestamp> {
+#[must_use]
+pub fn parse(text: &str) -> Option<Timestamp> {
     if !text.contains(':') {
         return None;
     }

@@ -1,0 +1,345 @@
+//! LiteLLM's rows become records. Pure, and the same for every database: what cannot be read in a column
+//! that a decision depends on is an error, and whoever needs the record is refused.
+
+mod columns;
+mod money;
+mod named;
+mod people;
+mod pool;
+mod requests;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::sql::schema::Table;
+use super::sql::tables::{
+    ACCESS_GROUP, AGENT, BUDGET, DEPRECATED_KEY, KEY, MEMBERSHIP, MODEL, OBJECT_PERMISSION, ORGANIZATION,
+    ORGANIZATION_MEMBERSHIP, PROJECT, TEAM, USER,
+};
+use crate::core::credential::KeyHash;
+use crate::core::model_list::ModelList;
+use crate::core::record::permissions::{Names, mcp_servers};
+use crate::core::record::{Agent, KeyRecord, Member, Organization, Permissions, Project, Team, User};
+use crate::core::route::grant::RouteGrants;
+use crate::core::route::groups::GroupNames;
+use crate::core::time;
+use columns::Columns;
+use money::Window;
+use people::{DANGLING, OfTeam, TeamRows};
+use pool::Pool;
+
+pub use columns::Unreadable;
+
+/// What rows mean in a configuration, and the records that many keys share.
+#[derive(Debug, Default)]
+pub struct Reader {
+    meaning: Meaning,
+    teams: Pool<Team>,
+    users: Pool<User>,
+    members: Pool<Member>,
+    organizations: Pool<Organization>,
+    projects: Pool<Project>,
+    agents: Pool<Agent>,
+}
+
+/// What a configuration says about rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Meaning {
+    /// Groups that `allowed_routes` can name.
+    pub groups: GroupNames,
+    /// Keys whose owner or team has no row are let in, without what the row would restrict (SEC-6).
+    pub allow_orphan_keys: bool,
+}
+
+/// A key, and what has to be summed up before it can be believed.
+#[derive(Debug)]
+pub struct Key {
+    /// The record, its windows not spent yet.
+    pub record: KeyRecord,
+    /// When each window of the key began.
+    pub windows: Vec<Timestamp>,
+    /// When each window of its team began.
+    pub team_windows: Vec<Timestamp>,
+}
+
+/// The document of [`Queries::key`](super::sql::lookup::Queries).
+#[derive(Debug, Deserialize)]
+struct Document<'a> {
+    #[serde(borrow)]
+    revoke_at: Row<'a>,
+    key: Row<'a>,
+    key_budget: Row<'a>,
+    key_objects: Row<'a>,
+    key_groups: &'a RawValue,
+    team: Row<'a>,
+    team_aliases: Row<'a>,
+    team_objects: Row<'a>,
+    team_groups: &'a RawValue,
+    team_default: Row<'a>,
+    member: Row<'a>,
+    member_role: Option<String>,
+    member_budget: Row<'a>,
+    organization: Row<'a>,
+    organization_budget: Row<'a>,
+    organization_objects: Row<'a>,
+    project: Row<'a>,
+    project_budget: Row<'a>,
+    user: Row<'a>,
+    user_roles: &'a RawValue,
+    agent: Row<'a>,
+    agent_objects: Row<'a>,
+}
+
+/// A project, and the tags its keys inherit from it.
+type OfProject = (Arc<Project>, Vec<String>);
+
+type Row<'a> = Option<&'a RawValue>;
+
+impl Reader {
+    /// A reader for a configuration.
+    #[must_use]
+    pub fn new(meaning: Meaning) -> Self {
+        Self { meaning, ..Self::default() }
+    }
+
+    /// The key of a document. `None` when its grace period is over (LiteLLM LOOK-10). `now` judges that, and
+    /// where windows without an end begin.
+    ///
+    /// # Errors
+    /// A column that cannot be believed, or a reference to a row that is missing.
+    pub fn key(&self, document: &str, now: Timestamp) -> Result<Option<Key>, Unreadable> {
+        let rows: Document<'_> = serde_json::from_str(document).map_err(|_| Unreadable {
+            table: KEY.name,
+            column: "*",
+            problem: "the answer is no document",
+        })?;
+        let grace = grace(&rows)?;
+        if grace.is_some_and(|until| until <= now) {
+            return Ok(None);
+        }
+        let row = parse(&KEY, rows.key)?.ok_or(Unreadable { table: KEY.name, column: "token", problem: DANGLING })?;
+        let hash = row.text("token")?.and_then(KeyHash::from_hex);
+        let hash = hash.ok_or_else(|| row.error("token", "it must be 64 lower-case hexadecimal digits"))?;
+        let mut record = KeyRecord::new(hash);
+        self.own(&row, &rows, &mut record)?;
+        if let Some(until) = grace {
+            record.expires = Some(record.expires.map_or(until, |expires| expires.min(until)));
+        }
+        let windows = money::windows(&row, now)?;
+        record.windows = windows.iter().map(|window| window.budget).collect();
+        let team_windows = self.owners(&row, &rows, now, &mut record)?;
+        Ok(Some(Key { record, windows: since(&windows), team_windows }))
+    }
+
+    /// What the key's own row says.
+    fn own(&self, row: &Columns, rows: &Document<'_>, key: &mut KeyRecord) -> Result<(), Unreadable> {
+        let metadata = row.metadata()?;
+        key.alias = row.text("key_alias")?.map(str::to_owned);
+        key.blocked = row.is_true("blocked")?;
+        key.expires = row.time("expires")?;
+        // NULL is not read as "all models" (DB-9).
+        let models = row.texts("models")?.ok_or_else(|| row.error("models", "it must not be NULL"))?;
+        key.models = ModelList::compile(models);
+        let routes = row.texts("allowed_routes")?.unwrap_or_default();
+        key.allowed_routes = RouteGrants::compile(routes, &self.meaning.groups)
+            .map_err(|_| row.error("allowed_routes", "an entry is no route, no group, or no restriction"))?;
+        let spend_routes = row.object("permissions")?.and_then(|permissions| permissions.get("get_spend_routes"));
+        key.permissions = Permissions { get_spend_routes: spend_routes.and_then(serde_json::Value::as_bool) };
+        key.requests = requests::requests(row, metadata, parse(&OBJECT_PERMISSION, rows.key_objects)?.as_ref())?;
+        key.pass_through = people::pass_through(metadata)?;
+        key.tags = people::owned(metadata.texts("tags", "metadata.tags")?);
+        key.aliases = people::aliases(row)?;
+        let budget = people::referred(row, "budget_id", parse(&BUDGET, rows.key_budget)?.as_ref())?;
+        let budget = budget.as_ref();
+        key.budget = money::budget(row, budget)?;
+        key.budget.increase = money::increase(metadata);
+        key.limits = money::limits(row)?.or(budget.map(|row| row.limits).unwrap_or_default());
+        let own = money::models(row)?;
+        let models = if own.is_empty() { budget.map(|row| row.models.as_slice()).unwrap_or_default() } else { &own };
+        let error = row.error("model_spend", columns::NO_AMOUNT);
+        key.model_budgets = money::model_budgets(models, row.object("model_spend")?, error)?;
+        key.model_limits = money::metadata_limits(metadata)?;
+        if key.model_limits.is_empty() {
+            key.model_limits = money::limits_of(models);
+        }
+        Ok(())
+    }
+
+    /// Whom the key belongs to, and what it inherits from them. Returns when the windows of its team began.
+    fn owners(
+        &self,
+        row: &Columns,
+        rows: &Document<'_>,
+        now: Timestamp,
+        key: &mut KeyRecord,
+    ) -> Result<Vec<Timestamp>, Unreadable> {
+        key.user = self.user(row, rows)?;
+        let made_of = [rows.agent, rows.agent_objects];
+        key.agent = related(row.id("agent_id")?, &made_of, &self.agents, row.error("agent_id", DANGLING), || {
+            people::agent(&one(&AGENT, rows.agent)?, parse(&OBJECT_PERMISSION, rows.agent_objects)?.as_ref())
+        })?;
+        let team = self.team(row, rows, now)?;
+        let of_team = team.as_ref().map(|(_, of_team)| of_team);
+        let made_of = [rows.organization, rows.organization_budget, rows.organization_objects];
+        let id = row.id("organization_id")?.or(of_team.and_then(|team| team.organization_id.as_deref()));
+        key.organization = related(id, &made_of, &self.organizations, row.error("organization_id", DANGLING), || {
+            let budget = parse(&BUDGET, rows.organization_budget)?;
+            let objects = parse(&OBJECT_PERMISSION, rows.organization_objects)?;
+            people::organization(&one(&ORGANIZATION, rows.organization)?, budget.as_ref(), objects.as_ref())
+        })?;
+        self.with_team(row, rows, of_team, key)?;
+        let mut windows = Vec::new();
+        if let Some((team, of_team)) = team {
+            if key.pass_through.is_empty() {
+                key.pass_through = of_team.pass_through;
+            }
+            key.tags.extend(of_team.tags);
+            windows = since(&of_team.windows);
+            key.team = Some(team);
+        }
+        if let Some((project, tags)) = self.project(row, rows)? {
+            key.tags.extend(tags);
+            key.project = Some(project);
+        }
+        Ok(windows)
+    }
+
+    /// What depends on the key and its team alike.
+    fn with_team(
+        &self,
+        row: &Columns,
+        rows: &Document<'_>,
+        team: Option<&OfTeam>,
+        key: &mut KeyRecord,
+    ) -> Result<(), Unreadable> {
+        let groups = parse_all(&ACCESS_GROUP, rows.key_groups)?;
+        let granted = requests::groups(&groups, row.text("team_id")?, Some(&key.hash))?;
+        key.group_models = granted.models;
+        let nothing = Names::Only(BTreeSet::new());
+        let of_team = team.map_or(&nothing, |team| &team.mcp_servers);
+        let objects = &mut key.requests.objects;
+        objects.mcp_servers = mcp_servers(&objects.mcp_servers, of_team, &granted.mcp_servers);
+        if let Some(team) = team {
+            key.member = self.member(row, rows, team)?;
+            key.member_role.clone_from(&rows.member_role);
+        }
+        Ok(())
+    }
+
+    fn project(&self, row: &Columns, rows: &Document<'_>) -> Result<Option<OfProject>, Unreadable> {
+        if row.id("project_id")?.is_none() {
+            return Ok(None);
+        }
+        let own = parse(&PROJECT, rows.project)?.ok_or_else(|| row.error("project_id", DANGLING))?;
+        let (project, tags) = people::project(&own, parse(&BUDGET, rows.project_budget)?.as_ref())?;
+        let made_of = [rows.project, rows.project_budget].map(|row| row.map(RawValue::get));
+        Ok(Some((self.projects.share(&made_of, project), tags)))
+    }
+
+    fn user(&self, row: &Columns, rows: &Document<'_>) -> Result<Option<Arc<User>>, Unreadable> {
+        let id = row.id("user_id")?;
+        if let (Some(id), None, true) = (id, rows.user, self.meaning.allow_orphan_keys) {
+            return Ok(Some(Arc::new(User::new(id))));
+        }
+        let made_of = [rows.user, Some(rows.user_roles)];
+        related(id, &made_of, &self.users, row.error("user_id", DANGLING), || {
+            people::user(&one(&USER, rows.user)?, &parse_all(&ORGANIZATION_MEMBERSHIP, rows.user_roles)?)
+        })
+    }
+
+    fn team(
+        &self,
+        row: &Columns,
+        rows: &Document<'_>,
+        now: Timestamp,
+    ) -> Result<Option<(Arc<Team>, OfTeam)>, Unreadable> {
+        let Some(id) = row.id("team_id")? else {
+            return Ok(None);
+        };
+        if rows.team.is_none() {
+            let bare = Team { id: id.to_owned(), is_label: true, ..Team::default() };
+            let orphan = self.meaning.allow_orphan_keys.then(|| (Arc::new(bare), OfTeam::nothing()));
+            return orphan.map(Some).ok_or_else(|| row.error("team_id", DANGLING));
+        }
+        let parts = TeamRows {
+            team: one(&TEAM, rows.team)?,
+            aliases: parse(&MODEL, rows.team_aliases)?,
+            objects: parse(&OBJECT_PERMISSION, rows.team_objects)?,
+            groups: parse_all(&ACCESS_GROUP, rows.team_groups)?,
+            member_default: parse(&BUDGET, rows.team_default)?,
+        };
+        let (team, of_team) = parts.read(now)?;
+        let made_of = [rows.team, rows.team_aliases, rows.team_objects, Some(rows.team_groups), rows.team_default];
+        Ok(Some((self.teams.share(&made_of.map(|row| row.map(RawValue::get)), team), of_team)))
+    }
+
+    /// What the team says of the key's owner; else what it says of every member (LiteLLM COMMON-13).
+    fn member(&self, row: &Columns, rows: &Document<'_>, team: &OfTeam) -> Result<Option<Arc<Member>>, Unreadable> {
+        let nothing_said = rows.member.is_none() && team.member_row.is_none();
+        if nothing_said || row.text("user_id")?.is_none() {
+            return Ok(None);
+        }
+        let made_of = [rows.member, rows.member_budget, rows.team_default].map(|row| row.map(RawValue::get));
+        let member = self.members.get(&made_of, || {
+            let member = parse(&MEMBERSHIP, rows.member)?;
+            people::member(member.as_ref(), parse(&BUDGET, rows.member_budget)?.as_ref(), team.member_row.as_ref())
+        })?;
+        Ok(Some(member))
+    }
+}
+
+/// The record a key refers to: one for everybody whose rows read the same.
+fn related<T>(
+    id: Option<&str>,
+    rows: &[Row<'_>],
+    pool: &Pool<T>,
+    dangling: Unreadable,
+    make: impl FnOnce() -> Result<T, Unreadable>,
+) -> Result<Option<Arc<T>>, Unreadable> {
+    if id.is_none() {
+        return Ok(None);
+    }
+    if rows.first().is_none_or(Option::is_none) {
+        return Err(dangling);
+    }
+    let texts: Vec<_> = rows.iter().map(|row| row.map(RawValue::get)).collect();
+    pool.get(&texts, make).map(Some)
+}
+
+/// Until when a replaced key works.
+fn grace(rows: &Document<'_>) -> Result<Option<Timestamp>, Unreadable> {
+    let Some(text) = rows.revoke_at else {
+        return Ok(None);
+    };
+    let error = Unreadable { table: DEPRECATED_KEY.name, column: "revoke_at", problem: time::NO_TIME };
+    let text: String = serde_json::from_str(text.get()).map_err(|_| error)?;
+    let until = time::parse(&text).ok_or(error)?;
+    // Good until, and not at, that moment; `expires` is good at it.
+    Ok(Some(until.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(until)))
+}
+
+fn since(windows: &[Window]) -> Vec<Timestamp> {
+    windows.iter().map(|window| window.since).collect()
+}
+
+fn parse(table: &Table, row: Row<'_>) -> Result<Option<Columns>, Unreadable> {
+    row.map(|row| Columns::parse(table, row.get())).transpose()
+}
+
+/// A row that is known to be there.
+fn one(table: &'static Table, row: Row<'_>) -> Result<Columns, Unreadable> {
+    parse(table, row)?.ok_or(Unreadable { table: table.name, column: "*", problem: DANGLING })
+}
+
+fn parse_all(table: &Table, rows: &RawValue) -> Result<Vec<Columns>, Unreadable> {
+    let error = Unreadable { table: table.name, column: "*", problem: "it is no list of rows" };
+    let rows: Vec<&RawValue> = serde_json::from_str(rows.get()).map_err(|_| error)?;
+    rows.into_iter().map(|row| Columns::parse(table, row.get())).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,10 @@
+//! Stores: one contract for all of them, on the real databases.
+
+mod admin;
+mod chaos;
+mod contract;
+mod relay;
+mod rows;
+pub mod server;
+mod serving;
+pub mod world;
