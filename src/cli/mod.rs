@@ -2,6 +2,8 @@
 
 mod db;
 mod explain;
+mod files;
+mod init;
 mod keys;
 mod serve;
 mod validate;
@@ -22,6 +24,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Write a configuration to begin with, with a fresh master key
+    Init(init::Arguments),
     /// Answer Envoy's checks
     Serve {
         /// The configuration file
@@ -58,6 +62,7 @@ impl Cli {
     #[must_use]
     pub fn run(self) -> ExitCode {
         let done = match self.verb {
+            Verb::Init(arguments) => init::run(&arguments),
             Verb::Serve { config } => serve::run(config),
             Verb::Validate { file } => validate::run(&file),
             Verb::Explain(arguments) => explain::run(&arguments),

@@ -13,6 +13,7 @@
 mod bad_input;
 mod budgets;
 mod cli;
+mod cli_init;
 mod config_errors;
 mod docs;
 mod evasions;
