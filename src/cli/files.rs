@@ -59,9 +59,11 @@ fn create(path: &Path, content: &Content, written: &mut Vec<PathBuf>) -> Result<
         Content::Secret(secret) => (0o600, secret.expose()),
     };
     let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
-    let mut file = file.map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => occupied(path),
-        _ => format!("cannot write `{}`: {error}", path.display()),
+    let mut file = file.map_err(|error| {
+        if error.kind() == ErrorKind::AlreadyExists {
+            return occupied(path);
+        }
+        format!("cannot write `{}`: {error}", path.display())
     })?;
     written.push(path.to_owned());
     let end: &[u8] = if text.ends_with('\n') { b"" } else { b"\n" };

@@ -3,6 +3,7 @@
 mod db;
 mod explain;
 mod files;
+mod import;
 mod init;
 mod keys;
 mod serve;
@@ -26,6 +27,11 @@ pub struct Cli {
 enum Verb {
     /// Write a configuration to begin with, with a fresh master key
     Init(init::Arguments),
+    /// Turn the configuration of another program into ours
+    Import {
+        #[command(subcommand)]
+        from: import::Verb,
+    },
     /// Answer Envoy's checks
     Serve {
         /// The configuration file
@@ -63,6 +69,7 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         let done = match self.verb {
             Verb::Init(arguments) => init::run(&arguments),
+            Verb::Import { from } => from.run(),
             Verb::Serve { config } => serve::run(config),
             Verb::Validate { file } => validate::run(&file),
             Verb::Explain(arguments) => explain::run(&arguments),

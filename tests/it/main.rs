@@ -18,6 +18,7 @@ mod config_errors;
 mod docs;
 mod evasions;
 mod harness;
+mod import;
 mod key_vectors;
 mod layering;
 mod matrix;
