@@ -3,7 +3,7 @@
 //! One rule for every level: refused once `spend >= max_budget`; no limit is none, a limit of zero refuses
 //! at once (LiteLLM BUD-1 has five rules, SEC-26).
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
@@ -68,7 +68,7 @@ impl Budget {
 
 /// Budgets of single models (LiteLLM KEY-11).
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct ModelBudgets(HashMap<Box<str>, Budget>);
+pub struct ModelBudgets(BTreeMap<Box<str>, Budget>);
 
 impl ModelBudgets {
     /// The budget of a model: by its name, else by what follows the last `/` (MB4), else by its provider and name.
@@ -147,7 +147,7 @@ mod tests {
             .into_iter()
             .collect();
         let openai = Model { provider: Some("openai".into()), ..Model::default() };
-        let map = ModelMap::new([("o3".into(), openai)], HashMap::new());
+        let map = ModelMap::new([("o3".into(), openai)], BTreeMap::new());
         let max = |model| budgets.of(model, &map).and_then(|budget| budget.max).map(Amount::dollars);
         assert_eq!(max("gpt-4o"), Some(1.0));
         assert_eq!(max("openai/gpt-4o"), Some(1.0));

@@ -1,6 +1,6 @@
 //! How much may be asked in a time. Tollgate does not count: it tells the proxy's rate limiter.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::core::identity::Identity;
 use crate::core::record::EndUser;
@@ -35,7 +35,7 @@ impl Limits {
 }
 
 /// Limits of single models, by the name a request uses.
-pub type ModelLimits = HashMap<Box<str>, Limits>;
+pub type ModelLimits = BTreeMap<Box<str>, Limits>;
 
 /// Whom a limit counts for, and how much (LiteLLM LIM).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,14 +1,20 @@
 //! An allow-list of models, compiled once (LiteLLM MODEL-1 … MODEL-9).
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use crate::core::glob::Glob;
 use crate::core::models::ModelMap;
 
 /// The models somebody may name. An empty list does not restrict (MODEL-5).
+///
+/// A copy costs nothing: equal lists can be one in memory.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct ModelList {
-    restricted: bool,
+pub struct ModelList(Option<Arc<Entries>>);
+
+/// What a list says that is not empty.
+#[derive(Debug, Default, PartialEq)]
+struct Entries {
     everything: bool,
     all_team_models: bool,
     exact: HashSet<Box<str>>,
@@ -19,9 +25,9 @@ impl ModelList {
     /// Compiles LiteLLM's `models`. `*` and `all-proxy-models` grant every model, `all-team-models`
     /// defers to the team, `no-default-models` grants nothing; everything else is a name or a glob.
     pub fn compile<'a>(entries: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut list = Self::default();
+        let mut list: Option<Entries> = None;
         for entry in entries {
-            list.restricted = true;
+            let list = list.get_or_insert_default();
             match (entry, Glob::parse(entry)) {
                 ("*" | "all-proxy-models", _) => list.everything = true,
                 ("all-team-models", _) => list.all_team_models = true,
@@ -33,29 +39,33 @@ impl ModelList {
                 }
             }
         }
-        list
+        Self(list.map(Arc::new))
     }
 
     /// Whether the list leaves every model open.
     #[must_use]
     pub fn is_unrestricted(&self) -> bool {
-        !self.restricted || self.everything
+        self.restriction().is_none()
+    }
+
+    fn restriction(&self) -> Option<&Entries> {
+        self.0.as_deref().filter(|list| !list.everything)
     }
 
     /// Whether the list says "what the team may", which only a key's list can (MODEL-7).
     #[must_use]
     pub fn defers_to_team(&self) -> bool {
-        self.all_team_models && !self.everything
+        self.restriction().is_some_and(|list| list.all_team_models)
     }
 
     /// Names, patterns and groups, sorted; none where it leaves every model open.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        if self.is_unrestricted() {
+        let Some(list) = self.restriction() else {
             return Vec::new();
-        }
-        let exact = self.exact.iter().map(ToString::to_string);
-        let mut names: Vec<_> = exact.chain(self.globs.iter().map(ToString::to_string)).collect();
+        };
+        let exact = list.exact.iter().map(ToString::to_string);
+        let mut names: Vec<_> = exact.chain(list.globs.iter().map(ToString::to_string)).collect();
         names.sort_unstable();
         names
     }
@@ -63,11 +73,11 @@ impl ModelList {
     /// The list in words, for an operator.
     #[must_use]
     pub fn describe(&self) -> String {
-        if self.is_unrestricted() {
+        let Some(list) = self.restriction() else {
             return "every model".to_owned();
-        }
+        };
         let mut words = self.names();
-        if self.all_team_models {
+        if list.all_team_models {
             words.push("what the team may".to_owned());
         }
         if words.is_empty() { "no model".to_owned() } else { words.join(", ") }
@@ -77,12 +87,14 @@ impl ModelList {
     /// deployments, or a pattern of its provider. The name of a group is no name of a model (MODEL-2).
     #[must_use]
     pub fn grants(&self, model: &str, models: &ModelMap) -> bool {
-        let matches = |text: &str| self.globs.iter().any(|glob| glob.matches(text));
-        self.is_unrestricted()
-            || (self.exact.contains(model) && !models.is_group(model))
+        let Some(list) = self.restriction() else {
+            return true;
+        };
+        let matches = |text: &str| list.globs.iter().any(|glob| glob.matches(text));
+        (list.exact.contains(model) && !models.is_group(model))
             || matches(model)
-            || models.groups_of(model).any(|group| self.exact.contains(group))
-            || (!self.globs.is_empty() && models.qualified(model).is_some_and(|name| matches(&name)))
+            || models.groups_of(model).any(|group| list.exact.contains(group))
+            || (!list.globs.is_empty() && models.qualified(model).is_some_and(|name| matches(&name)))
     }
 }
 

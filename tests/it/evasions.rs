@@ -151,7 +151,12 @@ async fn rules_hold_on_endpoints_of_the_configuration() {
     let routes = "routes: { pass_through: [{ path: /bria, include_subpath: true, grant_required: false }], ";
     for (additions, key, body, expected) in [
         ("", SPENT, "{}", "429 key_budget_exceeded"),
-        ("", "model_max_budget: { gpt-4o: { budget_limit: 0 } }", r#"{"model":"gpt-4o",,}"#, "429 key_model_budget_exceeded"),
+        (
+            "",
+            "model_max_budget: { gpt-4o: { budget_limit: 0 } }",
+            r#"{"model":"gpt-4o",,}"#,
+            "429 key_model_budget_exceeded",
+        ),
         ("request: { reject_client_tags: true }\n", "", r#"{"tags":["a"]}"#, "400 client_tags_not_allowed"),
         ("request: { require_user: true }\n", "", "{}", "400 user_missing"),
     ] {

@@ -6,7 +6,7 @@ pub mod permissions;
 mod project;
 mod role;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -26,7 +26,7 @@ pub use project::{Member, Project};
 pub use role::Role;
 
 /// Names that stand for other names.
-pub type Aliases = HashMap<Box<str>, Box<str>>;
+pub type Aliases = BTreeMap<Box<str>, Box<str>>;
 
 /// A virtual key with everything it points to.
 #[derive(Debug, Clone, PartialEq)]

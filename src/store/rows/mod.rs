@@ -30,7 +30,7 @@ use crate::core::time;
 use columns::Columns;
 use money::Window;
 use people::{DANGLING, OfTeam, TeamRows};
-use pool::Pool;
+use pool::{Pool, Recent};
 
 pub use columns::Unreadable;
 
@@ -44,6 +44,7 @@ pub struct Reader {
     organizations: Pool<Organization>,
     projects: Pool<Project>,
     agents: Pool<Agent>,
+    models: Recent<ModelList>,
 }
 
 /// What a configuration says about rows.
@@ -143,7 +144,7 @@ impl Reader {
         key.expires = row.time("expires")?;
         // NULL is not read as "all models" (DB-9).
         let models = row.texts("models")?.ok_or_else(|| row.error("models", "it must not be NULL"))?;
-        key.models = ModelList::compile(models);
+        key.models = self.models.get(&models, || ModelList::compile(models.iter().copied()));
         let routes = row.texts("allowed_routes")?.unwrap_or_default();
         key.allowed_routes = RouteGrants::compile(routes, &self.meaning.groups)
             .map_err(|_| row.error("allowed_routes", "an entry is no route, no group, or no restriction"))?;

@@ -65,6 +65,33 @@ impl<T> Pool<T> {
     }
 }
 
+/// The last values of a kind, for those that are cheap to copy once there is one.
+#[derive(Debug)]
+#[expect(clippy::disallowed_types, reason = "held for a map operation, never over an await")]
+pub(super) struct Recent<T>(Mutex<HashMap<[u8; 32], T>>);
+
+/// Beyond this many values the map begins anew.
+const MAX_RECENT: usize = 4096;
+
+impl<T> Default for Recent<T> {
+    fn default() -> Self {
+        #[expect(clippy::disallowed_types, reason = "held for a map operation, never over an await")]
+        Self(Mutex::new(HashMap::new()))
+    }
+}
+
+impl<T: Clone> Recent<T> {
+    /// The value of these texts, made by `make` unless there is one.
+    pub(super) fn get(&self, texts: &[&str], make: impl FnOnce() -> T) -> T {
+        let texts: Vec<_> = texts.iter().copied().map(Some).collect();
+        let mut values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if values.len() >= MAX_RECENT {
+            values.clear();
+        }
+        values.entry(name(&texts)).or_insert_with(make).clone()
+    }
+}
+
 /// Lengths are part of the name, so that no two lists of texts have the same.
 fn name(texts: &[Option<&str>]) -> [u8; 32] {
     let mut digest = Sha256::new();
