@@ -1,12 +1,12 @@
-//! `tollgate keys hash` and `tollgate keys generate`.
+//! `tollgate keys`: those that need no store are here.
 
 use std::io::{BufRead as _, IsTerminal as _, Read as _};
 
 use clap::Subcommand;
 use zeroize::Zeroizing;
 
-use super::Done;
 use super::files::fresh_key;
+use super::{Done, manage};
 use crate::core::credential::{KeyHash, MAX_CREDENTIAL};
 
 /// What to do with keys.
@@ -18,6 +18,8 @@ pub(super) enum Verb {
     Hash,
     /// Make a new key: print it and its hash
     Generate,
+    #[command(flatten)]
+    Stored(Box<manage::keys::Verb>),
 }
 
 impl Verb {
@@ -25,6 +27,7 @@ impl Verb {
         match self {
             Self::Hash => hash(),
             Self::Generate => generate(),
+            Self::Stored(verb) => verb.run(),
         }
     }
 }

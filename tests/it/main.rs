@@ -14,6 +14,7 @@ mod bad_input;
 mod budgets;
 mod cli;
 mod cli_init;
+mod cli_keys;
 mod config_errors;
 mod docs;
 mod evasions;
