@@ -1,12 +1,12 @@
-//! `tollgate keys hash` and `tollgate keys generate`.
+//! `tollgate keys`: those that need no store are here.
 
 use std::io::{BufRead as _, IsTerminal as _, Read as _};
 
 use clap::Subcommand;
-use data_encoding::BASE64URL_NOPAD;
 use zeroize::Zeroizing;
 
-use super::Done;
+use super::files::fresh_key;
+use super::{Done, manage};
 use crate::core::credential::{KeyHash, MAX_CREDENTIAL};
 
 /// What to do with keys.
@@ -18,6 +18,8 @@ pub(super) enum Verb {
     Hash,
     /// Make a new key: print it and its hash
     Generate,
+    #[command(flatten)]
+    Stored(Box<manage::keys::Verb>),
 }
 
 impl Verb {
@@ -25,6 +27,7 @@ impl Verb {
         match self {
             Self::Hash => hash(),
             Self::Generate => generate(),
+            Self::Stored(verb) => verb.run(),
         }
     }
 }
@@ -58,11 +61,7 @@ fn hash() -> Done {
     Ok(hashes)
 }
 
-/// `sk-` and 22 URL-safe characters, as LiteLLM makes them (LOOK-8), but of a full 128 bits and more: 32
-/// bytes, 43 characters.
 fn generate() -> Done {
-    let mut bytes = Zeroizing::new([0_u8; 32]);
-    getrandom::fill(bytes.as_mut()).map_err(|error| format!("no random bytes from the system: {error}"))?;
-    let key = Zeroizing::new(format!("sk-{}", BASE64URL_NOPAD.encode(bytes.as_ref())));
-    Ok(format!("key: {}\nkey_hash: {}\n", *key, KeyHash::of(&key).to_hex()))
+    let key = fresh_key()?;
+    Ok(format!("key: {}\nkey_hash: {}\n", key.expose(), KeyHash::of(key.expose()).to_hex()))
 }

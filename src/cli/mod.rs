@@ -2,7 +2,11 @@
 
 mod db;
 mod explain;
+mod files;
+mod import;
+mod init;
 mod keys;
+mod manage;
 mod serve;
 mod validate;
 
@@ -11,6 +15,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use manage::records::{self, Verb as Record};
 
 /// External authorization for LLM backends behind Envoy.
 #[derive(Debug, Parser)]
@@ -22,6 +27,13 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Write a configuration to begin with, with a fresh master key
+    Init(init::Arguments),
+    /// Turn the configuration of another program into ours
+    Import {
+        #[command(subcommand)]
+        from: import::Verb,
+    },
     /// Answer Envoy's checks
     Serve {
         /// The configuration file
@@ -35,10 +47,25 @@ enum Verb {
     },
     /// Say what would be decided about a request, rule by rule, and why
     Explain(explain::Arguments),
-    /// Make and hash virtual keys
+    /// Make, hash and manage virtual keys
     Keys {
         #[command(subcommand)]
         verb: keys::Verb,
+    },
+    /// Manage teams
+    Teams {
+        #[command(subcommand)]
+        verb: Record<records::TeamFields>,
+    },
+    /// Manage people
+    Users {
+        #[command(subcommand)]
+        verb: Record<records::UserFields>,
+    },
+    /// Manage organisations
+    Orgs {
+        #[command(subcommand)]
+        verb: Record<records::OrgFields>,
     },
     /// Create, check and watch the tables of a store
     Db {
@@ -58,10 +85,15 @@ impl Cli {
     #[must_use]
     pub fn run(self) -> ExitCode {
         let done = match self.verb {
+            Verb::Init(arguments) => init::run(&arguments),
+            Verb::Import { from } => from.run(),
             Verb::Serve { config } => serve::run(config),
             Verb::Validate { file } => validate::run(&file),
             Verb::Explain(arguments) => explain::run(&arguments),
             Verb::Keys { verb } => verb.run(),
+            Verb::Teams { verb } => verb.run(),
+            Verb::Users { verb } => verb.run(),
+            Verb::Orgs { verb } => verb.run(),
             Verb::Db { verb } => verb.run(),
             Verb::Schema { document } => Ok(document.text()),
         };

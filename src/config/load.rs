@@ -79,9 +79,22 @@ impl Reader<'_> {
 /// Loads `file` and everything it refers to.
 #[must_use]
 pub fn load(file: &Path, environment: Environment<'_>) -> Loaded {
+    compiled(file, None, environment)
+}
+
+/// Compiles a text as if it were in `file`, with everything it refers to.
+#[must_use]
+pub fn check(file: &Path, text: &str, environment: Environment<'_>) -> Loaded {
+    compiled(file, Some(text), environment)
+}
+
+fn compiled(file: &Path, text: Option<&str>, environment: Environment<'_>) -> Loaded {
     let mut reader = Reader { environment, files: Vec::new(), fingerprint: Sha256::new() };
     let mut problems = Problems::default();
-    let raw: Option<RawConfig> = reader.parse(file, &mut problems);
+    let raw: Option<RawConfig> = match text {
+        Some(text) => schema::parse(file, text, &mut problems),
+        None => reader.parse(file, &mut problems),
+    };
     let configuration = raw.and_then(|raw| compile::configuration(file, raw, &mut reader, &mut problems));
     let result = match configuration {
         Some(configuration) if problems.is_empty() => Ok(configuration),
@@ -97,7 +110,11 @@ pub fn process_environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-fn read(file: &Path) -> Result<String, String> {
+/// The text of a file that is not too large.
+///
+/// # Errors
+/// Why it cannot be read, for people.
+pub fn read(file: &Path) -> Result<String, String> {
     let cannot = |error: std::io::Error| {
         if error.kind() == std::io::ErrorKind::NotFound {
             return "there is no such file; check the path".to_owned();

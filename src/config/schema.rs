@@ -81,9 +81,21 @@ fn report_empty(value: &Value, pointer: &str, file: &Path, problems: &mut Proble
 
 /// Strict YAML: one document, no duplicate keys, no merge keys, bounded depth, nodes and aliases (S-258, S-259).
 fn yaml(text: &str) -> Result<Value, (String, String)> {
+    parse_yaml(text, serde_yaml::MergeKeyPolicy::Error)
+}
+
+/// The same for a document of another program, where merge keys (`<<`) are usual. The error is a place and a text.
+///
+/// # Errors
+/// Where the text is not YAML, and why. The text of the document is not quoted.
+pub fn foreign_yaml(text: &str) -> Result<Value, (String, String)> {
+    parse_yaml(text, serde_yaml::MergeKeyPolicy::Merge)
+}
+
+fn parse_yaml(text: &str, merge_keys: serde_yaml::MergeKeyPolicy) -> Result<Value, (String, String)> {
     let options = serde_yaml::options! {
         duplicate_keys: serde_yaml::DuplicateKeyPolicy::Error,
-        merge_keys: serde_yaml::MergeKeyPolicy::Error,
+        merge_keys: merge_keys,
         strict_booleans: true,
         budget: serde_yaml::budget! {
             max_events: 50_000_000,

@@ -1,11 +1,15 @@
 //! Writing to a store: for operators, and never on the way of a request.
 
+mod rows;
+
 use serde_json::{Map, Value, json};
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::sqlite::SqlitePool;
 use sqlx::{AssertSqlSafe, Row as _};
 use std::time::Duration;
 use thiserror::Error;
+
+pub use rows::{Change, Row};
 
 use super::Place;
 use super::sql::schema::Table;
@@ -48,6 +52,12 @@ pub enum AdminError {
     /// There is no such row.
     #[error("there is no such row in `{table}`")]
     NotFound {
+        /// The table.
+        table: &'static str,
+    },
+    /// There is a row with the same key.
+    #[error("there is such a row in `{table}` already")]
+    Exists {
         /// The table.
         table: &'static str,
     },

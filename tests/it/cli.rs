@@ -8,7 +8,7 @@ use tollgate::core::policy::CHECKS;
 
 use crate::harness::{Files, hash};
 
-fn tollgate(arguments: &[&str], input: &str) -> Output {
+pub fn tollgate(arguments: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_tollgate"))
         .args(arguments)
         .stdin(Stdio::piped())
@@ -20,7 +20,7 @@ fn tollgate(arguments: &[&str], input: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 

@@ -13,10 +13,13 @@
 mod bad_input;
 mod budgets;
 mod cli;
+mod cli_init;
+mod cli_keys;
 mod config_errors;
 mod docs;
 mod evasions;
 mod harness;
+mod import;
 mod jwt_signer;
 mod jwt_vectors;
 mod jwt_verification;

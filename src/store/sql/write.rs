@@ -15,7 +15,59 @@ pub struct Statement {
     pub parameters: Vec<Option<String>>,
 }
 
+/// Which rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition<'a> {
+    /// All of them.
+    All,
+    /// Whose column of text is this.
+    Is(&'a str, &'a str),
+    /// Whose column of text begins with this.
+    Begins(&'a str, &'a str),
+}
+
+const ON_CONFLICT: &str = " ON CONFLICT ";
+
+/// Columns that no decision depends on, and people look for.
+const SHOWN: [&str; 4] = ["user_alias", "budget_duration", "created_at", "updated_at"];
+
 impl Dialect {
+    /// Writes a new row; one with the same key is an error. `None` when a name is no column of the table.
+    #[must_use]
+    pub fn insert(self, table: &Table, row: &[(&str, Value)]) -> Option<Statement> {
+        let Statement { sql, parameters } = self.upsert(table, row)?;
+        let (sql, _) = sql.rsplit_once(ON_CONFLICT)?;
+        Some(Statement { sql: sql.to_owned(), parameters })
+    }
+
+    /// Reads the rows whose column has a text, or begins with it, each as a JSON object of the columns that decisions
+    /// and people look at; all rows, where no column is named. `None` when a name is no column of text.
+    #[must_use]
+    pub fn find(self, table: &Table, condition: Condition<'_>) -> Option<Statement> {
+        let column = |name| table.column(name).filter(|column: &&Column| column.kind == Kind::Text);
+        let (condition, parameters) = match condition {
+            Condition::All => (String::new(), Vec::new()),
+            Condition::Is(name, text) => {
+                let column = column(name)?;
+                (format!(" WHERE \"{name}\" = {}", self.parameter(column, 1)), vec![Some(text.to_owned())])
+            }
+            Condition::Begins(name, text) => {
+                let column = column(name)?;
+                let part = format!("substr(\"{name}\", 1, {})", text.chars().count());
+                (format!(" WHERE {part} = {}", self.parameter(column, 1)), vec![Some(text.to_owned())])
+            }
+        };
+        let text = match self {
+            Self::Sqlite => "",
+            Self::Postgres => "::text",
+        };
+        let members = table.columns.iter().filter(|column| column.read || SHOWN.contains(&column.name));
+        let members: Vec<_> = members.map(|column| format!("'{}', {}", column.name, self.value(column, "t"))).collect();
+        let (row, name) = (self.json_object(&members.join(", ")), table.name);
+        let sql = format!("SELECT {row}{text} FROM \"{name}\" t{condition} ORDER BY {}", quoted(table.key));
+        Some(Statement { sql, parameters })
+    }
+
     /// Writes the named columns of a row: a new one, or over that with the same key. `None` when a name is no
     /// column of the table.
     #[must_use]
@@ -29,7 +81,7 @@ impl Dialect {
         let conflict =
             if changes.is_empty() { "NOTHING".to_owned() } else { format!("UPDATE SET {}", changes.join(", ")) };
         let sql = format!(
-            "INSERT INTO \"{}\" ({}) VALUES ({}) ON CONFLICT ({}) DO {conflict}",
+            "INSERT INTO \"{}\" ({}) VALUES ({}){ON_CONFLICT}({}) DO {conflict}",
             table.name,
             quoted(&names),
             values.join(", "),

@@ -6,5 +6,5 @@ mod contract;
 mod relay;
 mod rows;
 pub mod server;
-mod serving;
+pub mod serving;
 pub mod world;

@@ -1,0 +1,150 @@
+//! `tollgate import litellm`: what realistic configurations become, and what is said of the rest.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use expect_test::expect_file;
+use tollgate::config::load::load;
+
+use crate::cli::{text, tollgate};
+
+fn import(config: &Path, out: &Path, more: &[&str]) -> (bool, String) {
+    let arguments = ["import", "litellm", config.to_str().unwrap(), "--out", out.to_str().unwrap()];
+    let output = tollgate(&[&arguments, more].concat(), "");
+    let shown = text(&output.stdout) + &text(&output.stderr);
+    (
+        output.status.success(),
+        shown.replace(out.to_str().unwrap(), "OUT").replace(config.to_str().unwrap(), "config.yaml"),
+    )
+}
+
+fn environment(name: &str) -> Option<String> {
+    let known = ["PROXY_KEY", "LITELLM_MASTER_KEY"];
+    match name {
+        "DATABASE_URL" => Some("postgresql://reader@localhost/litellm".to_owned()),
+        _ => known.contains(&name).then(|| "sk-of-the-environment-0123".to_owned()),
+    }
+}
+
+/// Imports a fixture, and compares what was written and said. What was written must load.
+fn golden(name: &str, more: &[&str]) -> tempfile::TempDir {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/import");
+    let out = tempfile::tempdir().unwrap();
+    let (done, said) = import(&fixtures.join(format!("{name}.yaml")), out.path(), more);
+    assert!(done, "{said}");
+    let written = std::fs::read_to_string(out.path().join("tollgate.yaml")).unwrap();
+    for secret in ["canary", "sk-1234"] {
+        assert!(!written.contains(secret) && !said.contains(secret), "a secret was copied: {written}{said}");
+    }
+    expect_file![fixtures.join(format!("{name}.expected.yaml"))].assert_eq(&written);
+    expect_file![fixtures.join(format!("{name}.expected.txt"))].assert_eq(&said);
+    let loaded = load(&out.path().join("tollgate.yaml"), &environment);
+    if let Err(problems) = loaded.result {
+        panic!("what was imported does not load: {problems}\n{written}");
+    }
+    for entry in std::fs::read_dir(out.path()).unwrap() {
+        let entry = entry.unwrap();
+        let open = entry.metadata().unwrap().permissions().mode() & 0o077;
+        assert!(entry.file_name() == "tollgate.yaml" || open == 0, "{entry:?}");
+    }
+    out
+}
+
+#[test]
+fn secrets_move_into_files_of_their_own() {
+    let out = golden("simple", &[]);
+    let read = |name: &str| std::fs::read_to_string(out.path().join(name)).unwrap();
+    assert_eq!(read("database.url"), "postgresql://llm:hunter2-canary@localhost:5432/litellm\n");
+    let key = read("master.key");
+    assert!(key.starts_with("sk-") && key.len() > 40, "the well-known key was kept");
+}
+
+#[test]
+fn everything_that_has_a_counterpart_is_carried_over() {
+    golden("production", &[]);
+}
+
+#[test]
+fn what_comes_from_the_environment_is_asked_for() {
+    golden("environment", &["--database-env", "DATABASE_URL"]);
+    let out = tempfile::tempdir().unwrap();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/import/environment.yaml");
+    let (done, said) = import(&fixture, out.path(), &[]);
+    assert!(done && said.contains("--database-env DATABASE_URL"), "{said}");
+    let restricting = said.split("\nNot carried over:").next().unwrap();
+    assert!(restricting.contains("litellm_settings.max_budget: refused here"), "{said}");
+}
+
+/// What is wrong with a document, in which nothing but a mistake is said.
+fn refused(document: &str) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let (config, out) = (directory.path().join("config.yaml"), directory.path().join("out"));
+    std::fs::write(&config, document).unwrap();
+    let (done, said) = import(&config, &out, &[]);
+    assert!(!done && !out.exists(), "{document}: {said}");
+    assert!(!said.contains("canary") && !said.contains("panicked"), "{said}");
+    said
+}
+
+#[test]
+fn mistakes_are_named_by_their_place_and_nothing_is_written() {
+    for (document, expected) in [
+        ("a: 1\nb: 2\na: 3\n", "config.yaml: line 3, column 1: not valid YAML: a key is there twice"),
+        ("a: [", "config.yaml: line 1, column"),
+        ("- a\n", "config.yaml: the document is a list; it must be an object"),
+        ("general_settings: [sk-canary]\n", "general_settings: this is a list; it must be an object"),
+        (
+            "general_settings: { allowed_ips: 10.0.0.5 }\n",
+            "general_settings.allowed_ips: this is a text; it must be a list of texts",
+        ),
+        (
+            "general_settings: { enforce_user_param: 'true' }\n",
+            "enforce_user_param: this is a text; it must be true or false",
+        ),
+        (
+            "general_settings: { max_request_size_mb: -1 }\n",
+            "max_request_size_mb: this is a number; it must be a number, zero or more",
+        ),
+        ("general_settings: { database_url: 'mysql://u:canary@h/d' }\n", "database_url: it is no URL of PostgreSQL"),
+        (
+            "general_settings: { pass_through_endpoints: [{ path: /a, auth: 'true' }] }\n",
+            "general_settings.pass_through_endpoints[0].auth: this is a text; it must be true or false",
+        ),
+        ("model_list: [{ litellm_params: {} }]\n", "model_list[0]: `model_name` is missing"),
+        (
+            "router_settings: { model_group_alias: { a: [b] } }\n",
+            "router_settings.model_group_alias.a: it must be the name",
+        ),
+        (
+            "general_settings: { master_key: os.environ/ }\n",
+            "general_settings.master_key: it refers to no environment variable",
+        ),
+        // Without these, more would be open than was.
+        ("general_settings: { allowed_ips: [nowhere] }\n", "general_settings.allowed_ips: it lets nobody in"),
+        (
+            "general_settings: { admin_only_routes: ['/key/*/x*'] }\n",
+            "general_settings.admin_only_routes[0]: `*` is not understood",
+        ),
+        ("general_settings: { enforced_params: [''] }\n", "general_settings.enforced_params[0]: it must be the name"),
+        (
+            "general_settings: { litellm_key_header_name: 'a b' }\n",
+            "general_settings.litellm_key_header_name: it is no name",
+        ),
+    ] {
+        let said = refused(document);
+        assert!(said.contains(expected), "{document}: {said}");
+    }
+    let said = refused("general_settings: { allowed_ips: 1, enforce_user_param: 2 }\nmodel_list: 3\n");
+    assert_eq!(said.lines().count(), 3, "all mistakes at once: {said}");
+}
+
+#[test]
+fn an_import_overwrites_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config.yaml");
+    std::fs::write(&config, "general_settings: { master_key: sk-canary-0123456789abcdef }\n").unwrap();
+    let out = directory.path().join("out");
+    assert!(import(&config, &out, &[]).0);
+    let (done, said) = import(&config, &out, &[]);
+    assert!(!done && said.contains("is there already"), "{said}");
+}
