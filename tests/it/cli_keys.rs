@@ -333,5 +333,16 @@ fn a_key_file_with_mistakes_is_not_imported() {
         files.write("import.yaml", file);
         program.refused(&import, expected);
     }
+    let key = format!("keys: [{{ key_hash: {}, user_id: ada, team_id: red }}]", hash("sk-a"));
+    files.write("import.yaml", &key);
+    program.refused(
+        &import,
+        "there is no team `red`, in the file or in the store\nthere is no user `ada`, in the file or in the store",
+    );
     assert_eq!(program.json("users list"), json!([]));
+    assert_eq!(program.json("keys list"), json!([]));
+    for line in ["users create ada", "teams create red"] {
+        program.done(line);
+    }
+    assert!(program.done(&import).starts_with("imported 1 keys and 0 other"));
 }

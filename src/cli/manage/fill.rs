@@ -1,21 +1,21 @@
 //! `tollgate keys import`: a key file becomes rows of a store.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
 
 use super::values::fresh_id;
-use super::{Desk, Done, values};
+use super::{Desk, Done, REFERENCES, values};
 use crate::config::load::{check, process_environment, read as read_file};
 use crate::config::schema::foreign_yaml;
 use crate::core::time;
 use crate::store::admin::{Change, Row};
 use crate::store::sql::schema::{Kind, Table};
 use crate::store::sql::tables::{
-    BUDGET, END_USER, KEY, MEMBERSHIP, OBJECT_PERMISSION, ORGANIZATION, ORGANIZATION_MEMBERSHIP, PROJECT, TAG, TEAM,
-    USER,
+    AGENT, BUDGET, END_USER, KEY, MEMBERSHIP, OBJECT_PERMISSION, ORGANIZATION, ORGANIZATION_MEMBERSHIP, PROJECT, TAG,
+    TEAM, USER,
 };
 use crate::store::sql::write::Condition;
 
@@ -184,6 +184,37 @@ fn stored(kind: Kind, value: Value) -> Value {
     }
 }
 
+/// In a key file, an id without a section is a label; in a store it is a reference, and one to nobody refuses the key.
+fn dangling(desk: &Desk, records: &[Record], known: &HashSet<(&str, Vec<String>)>) -> Result<(), String> {
+    let new: HashSet<_> = records.iter().map(|record| (record.table.name, record.id.as_slice())).collect();
+    let made: HashSet<_> = records
+        .iter()
+        .flat_map(|record| &record.changes)
+        .filter_map(|change| match change {
+            Change::Insert(table, row) if table.name == BUDGET.name => Some(text(row, "budget_id")),
+            Change::Insert(..) | Change::Update(..) | Change::Delete(..) => None,
+        })
+        .collect();
+    let mut missing = BTreeSet::new();
+    for change in records.iter().flat_map(|record| &record.changes) {
+        let Change::Insert(table, row) = change else { continue };
+        for (name, value) in row {
+            let reference = REFERENCES.iter().find(|(known, other, ..)| known == name && other.name != table.name);
+            let (Some((_, other, noun, _)), Some(id)) = (reference, value.as_str()) else {
+                continue;
+            };
+            let is_budget = *name == "budget_id" && made.contains(id);
+            let id = vec![id.to_owned()];
+            let is_end_user = table.name == END_USER.name && *name == "user_id";
+            let there = new.contains(&(other.name, id.as_slice())) || known.contains(&(other.name, id.clone()));
+            if !there && !is_budget && !is_end_user && !desk.may_be_missing(name) {
+                missing.insert(format!("there is no {noun} `{}`, in the file or in the store", id.concat()));
+            }
+        }
+    }
+    if missing.is_empty() { Ok(()) } else { Err(missing.into_iter().collect::<Vec<_>>().join("\n")) }
+}
+
 /// Records written in one transaction.
 const TOGETHER: usize = 500;
 
@@ -196,6 +227,11 @@ pub(super) async fn fill(desk: &Desk, rows: Rows) -> Done {
             known.insert((table.name, table.key.iter().map(id).collect::<Vec<_>>()));
         }
     }
+    for row in desk.find(&AGENT, Condition::All).await? {
+        let id = row.get("agent_id").and_then(Value::as_str).unwrap_or_default();
+        known.insert((AGENT.name, vec![id.to_owned()]));
+    }
+    dangling(desk, &rows.0, &known)?;
     let all = rows.0.len();
     let new: Vec<_> =
         rows.0.into_iter().filter(|record| !known.contains(&(record.table.name, record.id.clone()))).collect();
@@ -207,7 +243,10 @@ pub(super) async fn fill(desk: &Desk, rows: Rows) -> Done {
     bar.set_style(style.map_err(|error| format!("cannot show progress: {error}"))?);
     for records in new.chunks(TOGETHER) {
         let changes: Vec<_> = records.iter().flat_map(|record| record.changes.iter().cloned()).collect();
-        desk.change(&changes).await?;
+        let done = bar.position();
+        desk.change(&changes)
+            .await
+            .map_err(|error| format!("{error}; {done} records were written, and the command can be run again"))?;
         bar.inc(records.len() as u64);
     }
     bar.finish_and_clear();

@@ -92,6 +92,16 @@ fn said(columns: &[(&'static str, &Option<Value>)]) -> Row {
 /// What this program writes as the author of a row.
 const AUTHOR: &str = "tollgate";
 
+/// Columns that refer to other rows: the table, what its rows are called, and how to make one.
+const REFERENCES: [(&str, &Table, &str, &str); 6] = [
+    ("user_id", &USER, "user", "; `tollgate users create` makes one"),
+    ("team_id", &TEAM, "team", "; `tollgate teams create` makes one"),
+    ("organization_id", &ORGANIZATION, "organisation", "; `tollgate orgs create` makes one"),
+    ("project_id", &PROJECT, "project", ""),
+    ("agent_id", &AGENT, "agent", ""),
+    ("budget_id", &BUDGET, "budget", ""),
+];
+
 /// An open store.
 struct Desk {
     admin: Admin,
@@ -149,23 +159,19 @@ impl Desk {
         self.stamp(table, row);
     }
 
+    /// Whether keys are let in that refer to nobody there.
+    fn may_be_missing(&self, name: &str) -> bool {
+        self.meaning.allow_orphan_keys && ["user_id", "team_id"].contains(&name)
+    }
+
     /// A reference to nobody would refuse the key (LiteLLM SEC-6, `store.allow_orphan_keys`).
     async fn check_references(&self, row: &Row) -> Result<(), String> {
-        const REFERENCES: [(&str, &Table, &str, &str); 6] = [
-            ("user_id", &USER, "user", "; `tollgate users create` makes one"),
-            ("team_id", &TEAM, "team", "; `tollgate teams create` makes one"),
-            ("organization_id", &ORGANIZATION, "organisation", "; `tollgate orgs create` makes one"),
-            ("project_id", &PROJECT, "project", ""),
-            ("agent_id", &AGENT, "agent", ""),
-            ("budget_id", &BUDGET, "budget", ""),
-        ];
         for (name, value) in row {
             let reference = REFERENCES.iter().find(|(known, ..)| known == name);
             let (Some((_, table, noun, remedy)), Some(id)) = (reference, value.as_str()) else {
                 continue;
             };
-            let may_be_missing = self.meaning.allow_orphan_keys && ["user_id", "team_id"].contains(name);
-            if !may_be_missing && self.find(table, Condition::Is(name, id)).await?.is_empty() {
+            if !self.may_be_missing(name) && self.find(table, Condition::Is(name, id)).await?.is_empty() {
                 return Err(format!("there is no {noun} `{}`{remedy}", table::cell(Some(value))));
             }
         }
