@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Deserialize;
 
-use super::Done;
+use super::{Done, manage};
 use crate::authn::Failure;
 use crate::config::load::{load, process_environment};
 use crate::core::deny::DenyReason;
@@ -17,6 +17,8 @@ use crate::core::identity::Identity;
 use crate::core::request::{BodyView, Fidelity, HeaderView, RequestView};
 use crate::core::route::catalogue::{CATALOGUE, ModelRule};
 use crate::engine::{self, Explanation, Snapshot};
+use crate::store::admin::Admin;
+use crate::store::{Directory as _, Store};
 use crate::telemetry;
 
 /// What to explain. A key is named by its alias or its hash, never given: arguments are not secret.
@@ -69,7 +71,9 @@ pub(super) fn run(arguments: &Arguments) -> Done {
         load(&arguments.config, &process_environment).result.map_err(|problems| problems.to_string())?;
     let question = question(arguments)?;
     let snapshot = &configuration.snapshot;
-    let identity = find_caller(snapshot, &question.caller)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
+    let identity = runtime.block_on(find_caller(snapshot, &question.caller))?;
     let entries = question.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let body = question.body.as_deref().map_or(BodyView::NotSent, |bytes| BodyView::Complete {
         bytes,
@@ -85,8 +89,6 @@ pub(super) fn run(arguments: &Arguments) -> Done {
         body,
     };
     let mut lines = facts::of_caller(&identity);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
     let outcome = match runtime.block_on(engine::explain(snapshot, &view, &identity, telemetry::now())) {
         Ok(explanation) => {
             lines.push(("route", explanation.route.to_owned()));
@@ -126,7 +128,7 @@ fn show(explanation: &Explanation) -> String {
     lines.join("\n") + "\n"
 }
 
-fn find_caller(snapshot: &Snapshot, caller: &str) -> Result<Identity, String> {
+async fn find_caller(snapshot: &Snapshot, caller: &str) -> Result<Identity, String> {
     match caller {
         "master" => return Ok(Identity::MasterKey),
         "nobody" => return Ok(Identity::Anonymous),
@@ -134,6 +136,14 @@ fn find_caller(snapshot: &Snapshot, caller: &str) -> Result<Identity, String> {
             return Err("name the key by its alias or its hash: arguments are not secret".to_owned());
         }
         _ => {}
+    }
+    if let Store::Database(store) = &snapshot.authenticator.store {
+        let admin = Admin::open(&store.spec().place).await.map_err(|error| error.to_string())?;
+        let hash = manage::keys::hash_of(&admin, caller).await?;
+        let key = store.key(&hash).await.map_err(|trouble| trouble.to_string())?;
+        return key
+            .map(|found| Identity::VirtualKey(found.record))
+            .ok_or_else(|| format!("no key is called `{caller}`"));
     }
     let mut found = snapshot.authenticator.store.search(caller);
     match (found.pop(), found.len()) {

@@ -346,3 +346,14 @@ fn a_key_file_with_mistakes_is_not_imported() {
     }
     assert!(program.done(&import).starts_with("imported 1 keys and 0 other"));
 }
+
+#[test]
+fn a_key_of_a_store_is_explained_by_its_name() {
+    let (_files, program) = sqlite();
+    let key = program.key("keys create --alias laptop --models gpt-4o-mini");
+    for name in ["laptop", prefix(&key).as_str()] {
+        let told = program.done(&format!("explain --as {name} POST /v1/chat/completions --model gpt-4o"));
+        assert!(told.contains("denied by `key_models`"), "{told}");
+    }
+    program.refused("explain --as nobody-s GET /v1/models", "no key has the alias");
+}

@@ -10,7 +10,7 @@ use super::{Common, Desk, Done, Place, at_desk, check_id, fill, in_words, pretty
 use crate::cli::files::fresh_key;
 use crate::core::credential::{KeyHash, Secret};
 use crate::core::time;
-use crate::store::admin::{Change, Row};
+use crate::store::admin::{Admin, Change, Row};
 use crate::store::sql::tables::{DEPRECATED_KEY, KEY};
 use crate::store::sql::write::Condition;
 
@@ -204,13 +204,25 @@ async fn check(desk: &Desk, row: &Row) -> Result<(), String> {
 
 /// The key of an alias, or of the first digits of a hash. A key itself is no name: arguments are not secret.
 async fn named(desk: &Desk, name: &str) -> Result<Map<String, Value>, String> {
+    called(&desk.admin, name).await
+}
+
+/// The hash of a key by what it is called.
+pub(in crate::cli) async fn hash_of(admin: &Admin, name: &str) -> Result<KeyHash, String> {
+    let key = called(admin, name).await?;
+    let hash = key.get("token").and_then(Value::as_str).and_then(KeyHash::from_hex);
+    hash.ok_or_else(|| format!("the key `{name}` has no sound hash in the store"))
+}
+
+async fn called(admin: &Admin, name: &str) -> Result<Map<String, Value>, String> {
     if name.starts_with("sk-") {
         return Err("name the key by its alias or its hash: arguments are not secret".to_owned());
     }
-    let mut found = desk.find(&KEY, Condition::Is("key_alias", name)).await?;
+    let find = async |condition| admin.find(&KEY, condition).await.map_err(in_words);
+    let mut found = find(Condition::Is("key_alias", name)).await?;
     let is_hash = (8..=64).contains(&name.len()) && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     if found.is_empty() && is_hash {
-        found = desk.find(&KEY, Condition::Begins("token", name)).await?;
+        found = find(Condition::Begins("token", name)).await?;
     }
     let shown = table::cell(Some(&json!(name)));
     match (found.pop(), found.len()) {
