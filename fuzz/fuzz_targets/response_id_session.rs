@@ -14,7 +14,7 @@ fn message<'d>(data: &mut &'d [u8]) -> Option<Input<'d>> {
     let (piece, rest) = rest.split_at(usize::from(length % 32).min(rest.len()));
     *data = rest;
     let end = length & 0x80 != 0;
-    let grant = || Judgement::Allowed(Grant { caller: common::alice(), upstream: None, subject: None });
+    let grant = || Judgement::Allowed(Box::new(Grant { caller: common::alice(), upstream: None, subject: None, named: Vec::new() }));
     let judgement = match kind >> 4 {
         0 => None,
         1 => Some(Judgement::Refused),
