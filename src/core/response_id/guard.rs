@@ -209,3 +209,47 @@ impl From<EditError> for DenyReason {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::route::RouteTable;
+
+    /// Every identity of today has a key, a user or a name short enough; one without must own nothing.
+    #[test]
+    fn nobody_in_particular_has_no_responses_s205() {
+        let keyring =
+            super::super::Keyring::new(&[crate::core::credential::Secret::new("0123456789abcdef0123456789abcdef")]);
+        let ids = ResponseIds { keyring: keyring.unwrap(), legacy: None, rules: super::super::AccessRules::default() };
+        let session = SessionRules { max_event: 1024, allow_upgrades: false };
+        let guard = Guard::Protected(Protection { ids: Arc::new(ids), upstream: None, session });
+        let table = RouteTable::new(Vec::new(), String::new());
+        let (path, ask) = ("/v1/responses", Ask::default());
+        let found = table.find(path);
+        let question = Question {
+            target: path,
+            path,
+            query: None,
+            found: found.as_ref(),
+            body: &BodyView::NotSent,
+            identity: &Identity::Anonymous,
+            ask: &ask,
+        };
+        assert_eq!(guard.judge(&question).unwrap_err(), DenyReason::ResponseCallerUnknown);
+        let master = Question { identity: &Identity::MasterKey, ..question };
+        assert!(matches!(guard.judge(&master), Ok(Guarded::Protected(_))), "the master key has a user");
+    }
+
+    #[test]
+    fn names_of_the_query_are_read_as_a_careless_reader_does() {
+        for query in
+            ["previous_response_id=x", "a&PREVIOUS-RESPONSE-ID", "x;previous%5fresponse%5Fid=", "previousResponseId=1"]
+        {
+            assert!(names_in_query(Some(query)), "{query}");
+        }
+        for query in ["include=previous_response_id", "previous_response=1", "", "previous_response_ids=1"] {
+            assert!(!names_in_query(Some(query)), "{query}");
+        }
+        assert!(!names_in_query(None));
+    }
+}

@@ -95,6 +95,8 @@ struct Exchange {
     /// What ends the stream, once the replies are out.
     failure: Option<Status>,
     report: Report,
+    /// [`Wire::step`], but for the test of what happens when it panics.
+    step: fn(&mut Wire, &mut Session, &ProcessingRequest) -> Output,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -106,7 +108,15 @@ impl Exchange {
         };
         let wire = Wire::new(snapshot.responses.protection().and_then(|protection| protection.upstream.clone()));
         let report = Report::new(metrics);
-        Self { session: Some(session), wire, replies: VecDeque::new(), failure: None, report, _slot: slot }
+        Self {
+            session: Some(session),
+            wire,
+            replies: VecDeque::new(),
+            failure: None,
+            report,
+            step: Wire::step,
+            _slot: slot,
+        }
     }
 
     /// Takes a message and lines up the replies to it. A panic ends this exchange and no other; its session
@@ -115,7 +125,7 @@ impl Exchange {
         let taken = self.session.take();
         let stepped = catch_unwind(AssertUnwindSafe(|| {
             let mut session = taken?;
-            let output = self.wire.step(&mut session, message);
+            let output = (self.step)(&mut self.wire, &mut session, message);
             Some((session, output))
         }));
         let (session, output) = match stepped {
@@ -213,5 +223,32 @@ impl Report {
         if !self.over {
             self.metrics.response_ids.ended(complete);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// S-252: the caller gets an error, and a clean end never.
+    #[tokio::test]
+    async fn a_panic_ends_one_exchange_and_not_cleanly() {
+        let metrics = Arc::new(Metrics::default());
+        let slots = Arc::new(Semaphore::new(1));
+        let exchange = Exchange {
+            session: Some(Session::unprotected()),
+            wire: Wire::new(None),
+            replies: VecDeque::new(),
+            failure: None,
+            report: Report::new(Arc::clone(&metrics)),
+            step: |_, _, _| panic!("as a fault of ours would"),
+            _slot: Arc::clone(&slots).try_acquire_owned().unwrap(),
+        };
+        let messages = futures_util::stream::iter([Ok(ProcessingRequest::default()), Ok(ProcessingRequest::default())]);
+        let heard: Vec<_> = replies(messages, exchange).collect().await;
+        assert_eq!(heard.len(), 1);
+        assert_eq!(heard[0].as_ref().unwrap_err().code(), tonic::Code::Internal);
+        assert_eq!((metrics.panics.get(), slots.available_permits()), (1, 1));
+        assert_eq!(metrics.response_ids.in_flight.get(), 0);
     }
 }
