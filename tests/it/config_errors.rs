@@ -427,15 +427,24 @@ fn a_route_that_says_nothing_is_refused() {
 #[test]
 fn response_ids_are_protected_or_plainly_not_s214() {
     let check = |section: &str, expected: &Expect| check(&format!("{KEYS}response_ids: {section}\n"), "{}", expected);
-    check("{}", &expect![[r#"
+    check(
+        "{}",
+        &expect![[r#"
         tollgate.yaml: response_ids.keys: there is no secret to seal ids with; name one of 32 random bytes (`openssl rand -base64 32`), or set `unprotected: true`
-    "#]]);
-    check("{ unprotected: true, keys: ['0123456789abcdef0123456789abcdef'], upstream: east }", &expect![[r#"
+    "#]],
+    );
+    check(
+        "{ unprotected: true, keys: ['0123456789abcdef0123456789abcdef'], upstream: east }",
+        &expect![[r#"
         tollgate.yaml: response_ids.unprotected: the other fields would protect nothing; keep `unprotected` alone
-    "#]]);
-    check("{ unprotected: 'false' }", &expect![[r#"
+    "#]],
+    );
+    check(
+        "{ unprotected: 'false' }",
+        &expect![[r#"
         tollgate.yaml: response_ids.unprotected: this is a text; it must be `true` or `false`
-    "#]]);
+    "#]],
+    );
     check(
         "{ keys: [sk-canary-short, '${TOLLGATE_TEST_UNSET}'], litellm_keys: ['${TOLLGATE_TEST_UNSET}'], upstream: '', max_event_bytes: 1 }",
         &expect![[r#"
@@ -445,12 +454,18 @@ fn response_ids_are_protected_or_plainly_not_s214() {
             tollgate.yaml: response_ids.max_event_bytes: it must be between 1024 and 67108864
         "#]],
     );
-    check("{ keys: [sk-canary-short] }", &expect![[r#"
+    check(
+        "{ keys: [sk-canary-short] }",
+        &expect![[r#"
         tollgate.yaml: response_ids.keys[0]: the secret has fewer than 32 bytes; make one with `openssl rand -base64 32`
-    "#]]);
-    check("{ keys: [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa] }", &expect![[r#"
+    "#]],
+    );
+    check(
+        "{ keys: [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa] }",
+        &expect![[r#"
         tollgate.yaml: response_ids.keys[0]: the secret is a few bytes repeated; make one with `openssl rand -base64 32`
-    "#]]);
+    "#]],
+    );
     check(
         "{ keys: ['0123456789abcdef0123456789abcdef', '0123456789abcdef0123456789abcdef'], upstream: '' }",
         &expect![[r#"
