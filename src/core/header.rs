@@ -105,6 +105,12 @@ impl HeaderValue {
         Some(Self { text: Cow::Owned(encoded), sensitive: false })
     }
 
+    /// The same value, for the upstream's eyes only.
+    #[must_use]
+    pub fn hidden(self) -> Self {
+        Self { sensitive: true, ..self }
+    }
+
     /// A list: each element encoded as by [`Self::encode`], joined with commas. `None` when it is empty
     /// or longer than [`MAX_LIST`]: a list cut short would say less than was asked.
     #[must_use]

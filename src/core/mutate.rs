@@ -12,7 +12,7 @@ use crate::core::extract::{CREDENTIAL_HEADERS, Input, Place, query_key};
 use crate::core::header::{HeaderName, HeaderValue, fold};
 use crate::core::identity::Identity;
 use crate::core::record::Named;
-use crate::core::response_id::Admission;
+use crate::core::response_id::{Admission, PlainTarget};
 
 pub use identity_headers::{IDENTITY_HEADERS, IdentityHeader};
 
@@ -52,7 +52,7 @@ pub struct Mutations {
     also: Vec<HeaderName>,
     remove_query_key: bool,
     /// The request target, where it is another one.
-    target: Option<String>,
+    target: Option<PlainTarget>,
 }
 
 impl Mutations {
@@ -60,7 +60,7 @@ impl Mutations {
     /// provider's id in one segment, and nothing else changed.
     #[must_use]
     pub fn target(&self) -> Option<&str> {
-        self.target.as_deref()
+        self.target.as_ref().map(PlainTarget::expose)
     }
 
     /// Headers to overwrite.

@@ -281,3 +281,21 @@ async fn ext_proc_is_told_whose_they_are() {
     let (_files, _running, client) = gate("response_ids: { unprotected: true }\n").await;
     assert_eq!(told(&client, get(&format!("/v1/responses/{id}"))).await, json!({"state": "unprotected"}));
 }
+
+/// `explain` says whose responses a request may name, and never an id of the provider's.
+#[test]
+fn an_explanation_tells_no_id() {
+    let files = Files::new(&config(PROTECTED), &keys());
+    let id = of_alice(RAW);
+    let explain = |alias: &str, path: &str| {
+        let config = files.config();
+        let hash = hash(alias);
+        let arguments = ["explain", "--config", config.to_str().unwrap(), "--as", &hash, "GET", path];
+        crate::cli::text(&crate::cli::tollgate(&arguments, "").stdout)
+    };
+    let allowed = explain("sk-alice", &format!("/v1/responses/{id}"));
+    assert!(allowed.contains("those of the user alice in the team t1; the path names one"), "{allowed}");
+    assert!(allowed.contains("x-auth-response-id: (a secret)") && !allowed.contains(RAW), "{allowed}");
+    let refused = explain("sk-bob", &format!("/v1/responses/{id}"));
+    assert!(refused.contains("denied by `response_ids`: response_not_owned (403)"), "{refused}");
+}

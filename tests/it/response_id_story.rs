@@ -35,7 +35,8 @@ impl Gate {
         let mut target = target.to_owned();
         if let Some(shown) = subject {
             let admitted = self.ids.admit(shown, &self.caller, None).map_err(|_| 403_u16)?;
-            target = rewrite_target(&target, shown, &admitted.inner).unwrap();
+            let rewritten = rewrite_target(&target, shown, &admitted.inner).unwrap();
+            rewritten.expose().clone_into(&mut target);
         }
         let grant = Grant {
             caller: self.caller.clone(),

@@ -171,17 +171,17 @@ fn body(response: CommonResponse) -> Reply {
     }
 }
 
-fn map(headers: &[(&str, &str)]) -> Option<HeaderMap> {
+fn map(headers: &[(&str, &str)]) -> HeaderMap {
     let header = |(key, value): &(&str, &str)| HeaderValue {
         key: (*key).to_owned(),
         raw_value: value.as_bytes().to_vec(),
         value: String::new(),
     };
-    Some(HeaderMap { headers: headers.iter().map(header).collect() })
+    HeaderMap { headers: headers.iter().map(header).collect() }
 }
 
 fn headers(headers: &[(&str, &str)], end: bool) -> HttpHeaders {
-    HttpHeaders { headers: map(headers), end_of_stream: end, ..HttpHeaders::default() }
+    HttpHeaders { headers: Some(map(headers)), end_of_stream: end, ..HttpHeaders::default() }
 }
 
 fn piece(text: &str, end: bool) -> HttpBody {
@@ -272,7 +272,7 @@ async fn the_other_modes_have_one_answer_to_each_message_s221_s222() {
     stream.ask(answers(JSON, false)).await;
     // Trailers will follow, and this is the whole body all the same.
     assert_eq!(stream.ask(answers_more(&answer, false)).await, whole(&seen, Some(seen.len())));
-    let trailers = HttpTrailers { trailers: map(&[("x-id", RAW)]) };
+    let trailers = HttpTrailers { trailers: Some(map(&[("x-id", RAW)])) };
     assert_eq!(stream.ask(Request::ResponseTrailers(trailers)).await, Reply::Trailers);
     stream.close().await.unwrap();
 
@@ -486,7 +486,7 @@ async fn recorded_streams_tell_no_id_in_any_mode() {
             while let Some(reply) = stream.next().await.unwrap() {
                 match reply {
                     Reply::Piece { text, .. } | Reply::Whole { text, .. } => seen += &text,
-                    other => panic!("{other:?}"),
+                    other @ (Reply::Headers { .. } | Reply::Trailers | Reply::Immediate { .. }) => panic!("{other:?}"),
                 }
             }
             assert_eq!(seen.matches("resp_").count(), raw.len(), "{path:?}");

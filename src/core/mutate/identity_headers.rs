@@ -76,7 +76,8 @@ pub const IDENTITY_HEADERS: &[IdentityHeader] = &[
 /// The id, where there is one: of several nobody could tell which is which.
 fn response_id<'a>(mut ids: impl ExactSizeIterator<Item = &'a (String, PlainId)>) -> Option<HeaderValue> {
     let single = ids.len() == 1;
-    ids.next().filter(|_| single).and_then(|(_, inner)| HeaderValue::encode_up_to(PlainId::MAX, inner.expose()))
+    let value = |inner: &PlainId| HeaderValue::encode_up_to(PlainId::MAX, inner.expose()).map(HeaderValue::hidden);
+    ids.next().filter(|_| single).and_then(|(_, inner)| value(inner))
 }
 
 fn text(text: Option<&str>) -> Option<HeaderValue> {

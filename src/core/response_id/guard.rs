@@ -11,7 +11,7 @@ use super::operation::Operation;
 use super::owner::{Caller, Name};
 use super::plain::PlainId;
 use super::session::SessionRules;
-use super::target::rewrite_target;
+use super::target::{PlainTarget, rewrite_target};
 use crate::core::ask::Ask;
 use crate::core::deny::DenyReason;
 use crate::core::identity::Identity;
@@ -82,7 +82,7 @@ pub struct Admission {
     /// The ids in the body, likewise.
     pub previous: Vec<(String, PlainId)>,
     /// The request target with the provider's id, where the path has one.
-    pub target: Option<String>,
+    pub target: Option<PlainTarget>,
 }
 
 impl Guard {

@@ -46,7 +46,7 @@ pub use operation::Operation;
 pub use owner::{Caller, Name, Owner};
 pub use plain::PlainId;
 pub use seal::SealError;
-pub use target::rewrite_target;
+pub use target::{PlainTarget, rewrite_target};
 
 /// What every id begins with.
 pub const PREFIX: &str = "resp_";
