@@ -117,14 +117,13 @@ pub fn log_decision(verdict: &Verdict, request_id: &str, version: &str, took: Du
 /// Writes the line of an exchange that `ext_proc` has ended. `how` is `refused` while the caller can be told,
 /// `cut` after that.
 pub fn log_refusal(refusal: Refusal, how: &'static str, request_id: &str) {
-    tracing::warn!(
-        how,
-        reason = refusal.label(),
-        status = refusal.status(),
-        detail = %refusal,
-        request_id,
-        "response ids: the exchange is ended"
-    );
+    let (reason, status, detail) = (refusal.label(), refusal.status(), refusal.to_string());
+    // What a client does wrong is no warning.
+    if status < 500 {
+        tracing::info!(how, reason, status, detail, request_id, "response ids: the exchange is ended");
+    } else {
+        tracing::warn!(how, reason, status, detail, request_id, "response ids: the exchange is ended");
+    }
 }
 
 /// The time of a decision. Read in one place; everything in `core` is handed it.

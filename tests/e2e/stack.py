@@ -145,6 +145,7 @@ def gate_config() -> Config:
         "keys": {"file": "keys.yaml"},
         "headers": {"prefix": "x-auth-"},
         "routes": {"public": ["/health/liveliness"]},
+        "response_ids": {"keys": ["0123456789abcdef0123456789abcdef"]},
         "log": {"format": "json", "level": "debug"},
         "limits": {"drain_seconds": 0},
     }
@@ -307,6 +308,11 @@ def connection_manager(config: Config) -> Config:
 
 def ext_authz(config: Config) -> Config:
     part: Config = connection_manager(config)["http_filters"][0]["typed_config"]
+    return part
+
+
+def ext_proc(config: Config) -> Config:
+    part: Config = connection_manager(config)["http_filters"][1]["typed_config"]
     return part
 
 

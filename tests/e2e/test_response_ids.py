@@ -20,7 +20,6 @@ from tap import Tap
 TEXT = "The gate let you through."
 RAW = re.compile(rb"resp_[0-9a-f]{32}")
 """An id of the example upstream's."""
-PROTECTED = {"response_ids": {"keys": ["0123456789abcdef0123456789abcdef"]}}
 
 
 @dataclass
@@ -50,7 +49,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     directory = tmp_path_factory.mktemp("owners")
     upstream = ExampleUpstream(directory)
     try:
-        stack = Stack(directory, upstream, gate=PROTECTED)
+        stack = Stack(directory, upstream)
         # A second user who may call models: an `internal_user_viewer` may not.
         stack.keyring.guest = caller("bob", user_id="bob", team_id="red")
         stack.keyring.users.append({"user_id": "bob", "user_role": "internal_user"})

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from recorder import Seen
-from stack import ROOT, Config, Stack, connection_manager
+from stack import BODY_LIMIT, ROOT, Config, Stack, ext_proc
 from tap import LAST_CHUNK, Answer, Scripted, chunk, chunked_head, plain
 from waiting import wait_for
 from wire import Reply, head
@@ -24,17 +24,11 @@ from wire import Reply, head
 SAMPLES = sorted((ROOT / "tests/vectors/sse").glob("*.txt"))
 CREATE = ("/v1/responses", "/responses", "/openai/v1/responses", "/openai/responses", "/azure/openai/responses")
 RAW = "resp_68aa00000000000000000000000000000000000000000001"
-PROTECTED = {"response_ids": {"keys": ["0123456789abcdef0123456789abcdef"]}}
 BODY = b'{"model":"gpt-4o","input":"x"}'
 JSON = f'{{"id":"{RAW}","object":"response","status":"completed","previous_response_id":null}}'.encode()
 EVENT = f'data: {{"type":"response.created","response":{{"id":"{RAW}"}}}}\n\n'.encode()
 
 MODES = ("FULL_DUPLEX_STREAMED", "STREAMED", "BUFFERED")
-
-
-def ext_proc(config: Config) -> Config:
-    part: Config = connection_manager(config)["http_filters"][1]["typed_config"]
-    return part
 
 
 def in_mode(mode: str) -> Callable[[Config], None]:
@@ -58,14 +52,14 @@ def scripted() -> Iterator[Scripted]:
 def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, scripted: Scripted) -> Iterator[Stack]:
     """The published bootstrap, and the same in the other modes of `ext_proc`."""
     directory = tmp_path_factory.mktemp(request.param.lower())
-    stack = Stack(directory, scripted, gate=PROTECTED, patch=in_mode(request.param))
+    stack = Stack(directory, scripted, patch=in_mode(request.param))
     yield stack
     stack.stop()
 
 
 @pytest.fixture(scope="module")
 def duplex(tmp_path_factory: pytest.TempPathFactory, scripted: Scripted) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("duplex"), scripted, gate=PROTECTED)
+    stack = Stack(tmp_path_factory.mktemp("duplex"), scripted)
     yield stack
     stack.stop()
 
@@ -277,6 +271,9 @@ def test_s226_refusals_of_the_gate_reach_the_caller(stack: Stack, scripted: Scri
     assert RAW.encode() not in refused.body
     assert stack.send("GET", "/v1/responses/resp_1").status == 401
     assert create(stack, body=b"{").status == 400
+    # Envoy's own, before the gate is asked: too large for it.
+    too_large = create(stack, body=b'{"model":"gpt-4o","input":"' + b"x" * BODY_LIMIT + b'"}')
+    assert (too_large.status, too_large.json()["error"]["code"]) == (413, "413")
 
 
 # ---- faults ------------------------------------------------------------------------------------------------------------
@@ -297,7 +294,7 @@ def held(first: bytes, go_on: threading.Event, then: bytes) -> Answer:
 
 @pytest.mark.parametrize("mode", MODES[:2])
 def test_s224_a_gate_killed_in_mid_stream(tmp_path: Path, scripted: Scripted, mode: str) -> None:
-    stack = Stack(tmp_path, scripted, gate=PROTECTED, patch=in_mode(mode))
+    stack = Stack(tmp_path, scripted, patch=in_mode(mode))
     try:
         go_on = threading.Event()
         scripted.answer = held(EVENT, go_on, EVENT * 20)
@@ -321,7 +318,7 @@ def test_s224_a_gate_killed_in_mid_stream(tmp_path: Path, scripted: Scripted, mo
 
 
 def test_s225_a_gate_that_is_stopped_answers_nothing(tmp_path: Path, scripted: Scripted) -> None:
-    stack = Stack(tmp_path, scripted, gate=PROTECTED)
+    stack = Stack(tmp_path, scripted)
     try:
         go_on = threading.Event()
         scripted.answer = held(EVENT, go_on, EVENT * 20)
@@ -360,7 +357,7 @@ def without(change: Callable[[Config], Any]) -> Callable[[Config], None]:
     ids=["no metadata", "a part of the body", "no body", "no request"],
 )
 def test_an_envoy_that_hides_something_gets_no_answer(tmp_path: Path, scripted: Scripted, change: Any) -> None:
-    stack = Stack(tmp_path, scripted, gate=PROTECTED, patch=without(change))
+    stack = Stack(tmp_path, scripted, patch=without(change))
     try:
         for answer in (plain("200 OK", "application/json", JSON), chunked_head() + chunk(EVENT) + LAST_CHUNK):
             says(scripted, answer)
@@ -373,7 +370,7 @@ def test_an_envoy_that_hides_something_gets_no_answer(tmp_path: Path, scripted: 
 
 def test_overload_is_503_as_everywhere(tmp_path: Path, scripted: Scripted) -> None:
     """`ext_authz` has no answer, so there is no metadata; the caller reads Envoy's status all the same."""
-    stack = Stack(tmp_path, scripted, gate={**PROTECTED, "limits": {"concurrent_streams": 1, "drain_seconds": 0}})
+    stack = Stack(tmp_path, scripted, gate={"limits": {"concurrent_streams": 1, "drain_seconds": 0}})
     try:
         go_on = threading.Event()
         scripted.answer = held(EVENT, go_on, EVENT)

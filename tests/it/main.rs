@@ -31,6 +31,7 @@ mod metadata;
 mod pass_through;
 mod policy_properties;
 mod reload;
+mod response_id_fuzz;
 mod response_id_gate;
 mod response_id_story;
 mod response_id_streams;

@@ -48,6 +48,7 @@ fn words(refusal: Refusal) -> (&'static str, &'static str) {
         Refusal::Answer(_) | Refusal::AnswerEncoding | Refusal::AnswerFormat => {
             ("api_error", "the upstream's answer cannot be passed on")
         }
+        Refusal::Unasked(_) => ("invalid_request_error", "the request could not be processed"),
         Refusal::NoPermission | Refusal::OutOfOrder | Refusal::Mode => {
             ("api_error", "whose response this is could not be told")
         }

@@ -137,6 +137,10 @@ pub enum Refusal {
     /// Nothing tells what `ext_authz` decided, or it refused and the request goes on.
     #[error("no permission came with the request")]
     NoPermission,
+    /// An answer to a request that was never shown, and that nobody permitted: the proxy's own, as a rule. Its
+    /// status goes on, and nothing else of it.
+    #[error("an answer of status {0} to a request that was not shown")]
+    Unasked(u16),
     /// A message that cannot come here.
     #[error("message out of order")]
     OutOfOrder,
@@ -176,6 +180,7 @@ impl Refusal {
             Self::RequestEncoding => 415,
             Self::Request(_) | Self::Upgrade => 400,
             Self::Answer(_) | Self::AnswerEncoding | Self::AnswerFormat => 502,
+            Self::Unasked(status) => status,
             Self::NoPermission | Self::OutOfOrder | Self::Mode => 503,
         }
     }
@@ -185,6 +190,7 @@ impl Refusal {
     pub fn label(self) -> &'static str {
         match self {
             Self::NoPermission => "no_permission",
+            Self::Unasked(_) => "unasked",
             Self::OutOfOrder => "out_of_order",
             Self::Mode => "mode",
             Self::Access(_) | Self::Request(EditError::Access(_)) => "not_allowed",

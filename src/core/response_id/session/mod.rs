@@ -110,8 +110,11 @@ impl Session {
                 self.mode = Mode::Passing;
                 Ok(input.unchanged())
             }
-            Input::RequestHeaders { judgement: None | Some(Judgement::Refused), .. }
-            | Input::ResponseHeaders { judgement: None, .. } => Err(Refusal::NoPermission),
+            Input::RequestHeaders { judgement: None | Some(Judgement::Refused), .. } => Err(Refusal::NoPermission),
+            Input::ResponseHeaders { headers, judgement: None, .. } => {
+                let failed = Head(&headers).status().filter(|status| *status >= 400);
+                Err(failed.map_or(Refusal::NoPermission, Refusal::Unasked))
+            }
             Input::ResponseHeaders {
                 judgement: Some(Judgement::Unconcerned | Judgement::Unprotected | Judgement::Allowed(_)),
                 ..

@@ -168,6 +168,7 @@ fn a_request_needs_permission_and_can_be_read() {
         (request(&[(":method", "CONNECT")], Some(allowed(None)), false), Refusal::Upgrade),
         (request(&[("content-encoding", "gzip")], Some(allowed(None)), false), Refusal::RequestEncoding),
         (response("200", "application/json", false), Refusal::NoPermission),
+        (response("413", "text/plain", false), Refusal::Unasked(413)),
         (asked("{}", true), Refusal::OutOfOrder),
         (told("{}", true), Refusal::OutOfOrder),
         (Input::RequestTrailers, Refusal::OutOfOrder),
