@@ -19,6 +19,7 @@ use crate::core::policy::rules::RouteRules;
 use crate::core::policy::{self, Asked, CHECKS, Facts, Grant};
 use crate::core::record::Named;
 use crate::core::request::{Fidelity, RequestView};
+use crate::core::response_id::{Guard, Guarded, Question};
 use crate::core::route::catalogue::ModelRule;
 use crate::core::route::{Match, Method, MethodSet, RouteTable};
 
@@ -45,6 +46,8 @@ pub struct Snapshot {
     pub headers: HeaderPolicy,
     /// Where requests may come from.
     pub peers: PeerRule,
+    /// Whose responses may be named.
+    pub responses: Guard,
 }
 
 /// The decision, with the evidence it rests on.
@@ -70,6 +73,8 @@ pub struct Evidence {
     pub ask: Option<Ask>,
     /// The records the request names.
     pub named: Named,
+    /// The responses it names.
+    pub responses: Guarded,
     /// What was granted, when the request is allowed.
     pub grant: Option<Grant>,
     /// In how many seconds a refused request may be tried again, where that is known.
@@ -134,7 +139,12 @@ async fn journey(
         evidence.named = snapshot.authenticator.named(ask, identity, &snapshot.request).await?;
         evidence.stale |= evidence.named.stale;
     }
-    let asked = Asked::new(facts, ask, &evidence.named, &snapshot.models);
+    let responses = guard(snapshot, view, &facts, &target, ask);
+    let responses = responses.map(|guarded| {
+        evidence.responses = guarded;
+        &evidence.responses
+    });
+    let asked = Asked::new(facts, ask, &evidence.named, &snapshot.models).with_responses(responses);
     if let Err(reason) = policy::judge_request(&asked) {
         evidence.retry_after = policy::retry_at(&asked, reason).map(|at| seconds_until(at, now));
         return Err(reason.into());
@@ -163,6 +173,8 @@ pub struct Explanation {
     pub ask: Result<Ask, DenyReason>,
     /// The records it names.
     pub named: Named,
+    /// The responses it names.
+    pub responses: Guarded,
     /// Every rule in order, with its verdict. The first objection decides.
     pub checks: Vec<(&'static str, Result<(), DenyReason>)>,
     /// What the upstream would see, were it allowed.
@@ -178,7 +190,14 @@ impl Explanation {
     }
 
     fn of_open(route: &'static str, mutations: Result<Mutations, DenyReason>) -> Self {
-        Self { route, ask: Ok(Ask::default()), named: Named::default(), checks: Vec::new(), mutations }
+        Self {
+            route,
+            ask: Ok(Ask::default()),
+            named: Named::default(),
+            responses: Guarded::default(),
+            checks: Vec::new(),
+            mutations,
+        }
     }
 }
 
@@ -218,11 +237,15 @@ pub async fn explain(
         Ok(ask) => snapshot.authenticator.named(ask, identity, &snapshot.request).await?,
         Err(_) => Named::default(),
     };
-    let asked = Asked::new(facts, ask.as_ref().map_err(|reason| *reason), &named, &snapshot.models);
+    let read = ask.as_ref().map_err(|reason| *reason);
+    let responses = guard(snapshot, view, &facts, &target, read);
+    let guarded = responses.as_ref().map_err(|reason| *reason);
+    let asked = Asked::new(facts, read, &named, &snapshot.models).with_responses(guarded);
     let checks = CHECKS.iter().map(|check| (check.name, check.run(&asked))).collect();
     let mutations = snapshot.headers.mutations(identity, asked.about(), &[], &input);
     let route = found.as_ref().map_or("unknown", |found| found.route.id);
-    Ok(Explanation { route, ask, named, checks, mutations })
+    let responses = responses.unwrap_or_default();
+    Ok(Explanation { route, ask, named, responses, checks, mutations })
 }
 
 /// An upgrade is checked once, and what follows is not: it is a GET of a WebSocket to a route that names
@@ -266,6 +289,20 @@ fn read(
         wanted: policy::wanted(facts.identity, &snapshot.request),
     };
     facts.found.map_or(Ok(Ask::default()), |found| ask::read(view, target.query, facts.method, found, &reading))
+}
+
+/// What the request names of responses. Of a request that could not be read, another rule says so.
+fn guard(
+    snapshot: &Snapshot,
+    view: &RequestView<'_>,
+    facts: &Facts<'_>,
+    target: &Target<'_>,
+    ask: Result<&Ask, DenyReason>,
+) -> Result<Guarded, DenyReason> {
+    let Ok(ask) = ask else { return Ok(Guarded::Unconcerned) };
+    let (target, query) = (view.target, target.query);
+    let Facts { identity, path, found, .. } = *facts;
+    snapshot.responses.judge(&Question { target, path, query, found, body: &view.body, identity, ask })
 }
 
 /// What anybody may do to a public path.

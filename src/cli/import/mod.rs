@@ -3,6 +3,7 @@
 mod general;
 mod include;
 mod models;
+mod response_ids;
 mod source;
 mod stays;
 mod target;
@@ -89,7 +90,7 @@ fn litellm(arguments: &Arguments) -> Done {
 }
 
 fn finish(import: Import, out: &Path) -> Done {
-    let Import { target, secrets, findings } = import;
+    let Import { target, secrets, findings, master_key: _ } = import;
     let config = NewFile { name: "tollgate.yaml", content: Content::Text(format!("{HEAD}\n{}", target.text())) };
     let files: Vec<_> = std::iter::once(config).chain(secrets).collect();
     write(out, &files)?;

@@ -62,7 +62,6 @@ const FIELDS: &[(&str, bool, &str)] = &[
     ("general_settings.user_api_key_cache_ttl", false, "see `store.cache.ttl_seconds`"),
     ("general_settings.database_*", false, "see `store.postgres` for what can be said here"),
     ("general_settings.mcp_*", true, "addresses that MCP servers are open to; say it in Envoy"),
-    ("general_settings.disable_responses_id_security", false, "ids of responses are not opened here"),
     ("general_settings.key_management_s*", false, "secrets come from the environment or from files here"),
     ("general_settings.use_google_kms", false, "secrets come from the environment or from files here"),
     ("general_settings.use_azure_key_vault", false, "secrets come from the environment or from files here"),
