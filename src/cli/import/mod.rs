@@ -1,6 +1,7 @@
 //! `tollgate import litellm`: LiteLLM's configuration becomes ours, and what does not is listed.
 
 mod general;
+mod include;
 mod models;
 mod response_ids;
 mod source;
@@ -63,7 +64,8 @@ fn litellm(arguments: &Arguments) -> Done {
         format!("{}: {place}{text}", file.display())
     };
     let text = read(file).map_err(|text| named("", &text))?;
-    let document = foreign_yaml(&text).map_err(|(place, text)| named(&place, &text))?;
+    let mut document = foreign_yaml(&text).map_err(|(place, text)| named(&place, &text))?;
+    include::merge(&mut document, file)?;
     let mut import = Import::default();
     let mut root = Section::root(document, &mut import.findings);
     let findings = &mut import.findings;

@@ -3,7 +3,7 @@
 /// Fields of LiteLLM, whether callers were refused by them, and what to do. A final `*` stands for any ending; the
 /// first line that fits counts.
 const FIELDS: &[(&str, bool, &str)] = &[
-    ("include", true, "other files are not read; import a file in which they are merged"),
+    ("include", true, "an included file includes another, which LiteLLM does not read either"),
     ("environment_variables.*", false, "it is for the upstream; set it there"),
     (
         "guardrails",

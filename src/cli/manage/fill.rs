@@ -2,25 +2,27 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
+use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Map, Value, json};
 
 use super::values::fresh_id;
 use super::{Desk, Done, REFERENCES, values};
 use crate::config::load::{check, process_environment, read as read_file};
 use crate::config::schema::foreign_yaml;
+use crate::core::credential::KeyHash;
 use crate::core::time;
 use crate::store::admin::{Change, Row};
 use crate::store::sql::schema::{Kind, Table};
 use crate::store::sql::tables::{
-    AGENT, BUDGET, END_USER, KEY, MEMBERSHIP, OBJECT_PERMISSION, ORGANIZATION, ORGANIZATION_MEMBERSHIP, PROJECT, TAG,
-    TEAM, USER,
+    AGENT, BUDGET, END_USER, JWT_KEY_MAPPING, KEY, MEMBERSHIP, OBJECT_PERMISSION, ORGANIZATION,
+    ORGANIZATION_MEMBERSHIP, PROJECT, TAG, TEAM, USER,
 };
 use crate::store::sql::write::Condition;
 
 /// Sections of a key file, in the order in which rows may refer to each other, and their tables.
-const SECTIONS: [(&str, &Table); 9] = [
+const SECTIONS: [(&str, &Table); 10] = [
     ("budgets", &BUDGET),
     ("organizations", &ORGANIZATION),
     ("teams", &TEAM),
@@ -30,6 +32,7 @@ const SECTIONS: [(&str, &Table); 9] = [
     ("end_users", &END_USER),
     ("tags", &TAG),
     ("keys", &KEY),
+    ("jwt_key_mappings", &JWT_KEY_MAPPING),
 ];
 
 /// A row of a table with all that goes with it.
@@ -125,6 +128,11 @@ fn record(table: &'static Table, fields: Map<String, Value>) -> Result<Record, S
         others.push(Change::Insert(&BUDGET, budget));
         row.push(("budget_id", id));
     }
+    if table.name == JWT_KEY_MAPPING.name {
+        // The file names a mapping by its claim, so that one imported twice is one.
+        let claim = format!("{}\0{}", text(&row, "jwt_claim_name"), text(&row, "jwt_claim_value"));
+        row.push(("id", json!(KeyHash::of(&claim).to_hex())));
+    }
     let id: Vec<_> = table.key.iter().map(|name| text(&row, name)).collect();
     complete(table, &id, &mut row);
     others.push(Change::Insert(table, row));
@@ -215,6 +223,8 @@ fn dangling(desk: &Desk, records: &[Record], known: &HashSet<(&str, Vec<String>)
     if missing.is_empty() { Ok(()) } else { Err(missing.into_iter().collect::<Vec<_>>().join("\n")) }
 }
 
+/// How long somebody looks at nothing.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Records written in one transaction.
 const TOGETHER: usize = 500;
 
@@ -237,8 +247,8 @@ pub(super) async fn fill(desk: &Desk, rows: Rows) -> Done {
         rows.0.into_iter().filter(|record| !known.contains(&(record.table.name, record.id.clone()))).collect();
     let count = |name: &str| new.iter().filter(|record| record.table.name == name).count();
     let keys = count(KEY.name);
-    // On a terminal alone; elsewhere it is silent.
-    let bar = ProgressBar::new(new.len() as u64);
+    // On a terminal alone, and once it takes longer than a second; elsewhere it is silent.
+    let bar = ProgressBar::with_draw_target(Some(new.len() as u64), ProgressDrawTarget::hidden());
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {eta}");
     bar.set_style(style.map_err(|error| format!("cannot show progress: {error}"))?);
     for records in new.chunks(TOGETHER) {
@@ -248,6 +258,9 @@ pub(super) async fn fill(desk: &Desk, rows: Rows) -> Done {
             .await
             .map_err(|error| format!("{error}; {done} records were written, and the command can be run again"))?;
         bar.inc(records.len() as u64);
+        if bar.is_hidden() && bar.elapsed() > PATIENCE {
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
     }
     bar.finish_and_clear();
     let (others, there) = (new.len() - keys, all - new.len());
