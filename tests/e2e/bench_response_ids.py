@@ -6,8 +6,8 @@ through ext_proc (`/v1/responses`) and once past it (`/v1/chat/completions`), in
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import socket
 import statistics
 import sys
@@ -58,6 +58,9 @@ def large(_: Seen) -> Iterator[bytes]:
     yield plain("200 OK", "application/json", text)
 
 
+SENT = re.compile(rb'"sent":(\d+)}')
+
+
 def ask(stack: Stack, path: str) -> socket.socket:
     connection = socket.create_connection(stack.envoy.address, timeout=60)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -87,11 +90,11 @@ def delays(stack: Stack, path: str) -> list[float]:
         while data := connection.recv(1 << 16):
             now = time.perf_counter_ns()
             seen += data
-            *complete, seen = seen.split(b'"sent":')
-            for part in complete[1:]:
-                late.append((now - int(part.split(b"}")[0])) / 1e6)
-            if complete:
-                seen = b'"sent":' + seen
+            end = 0
+            for sent in SENT.finditer(seen):
+                late.append((now - int(sent[1])) / 1e6)
+                end = sent.end()
+            seen = seen[end:]
     return late
 
 
