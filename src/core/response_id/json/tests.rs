@@ -97,10 +97,10 @@ fn named_ids_are_opened_for_their_owner_s202() {
         assert_eq!(refused(mine.get(..40).unwrap()), EditError::Access(AccessError::Unreadable), "S-209");
     }
     let naming = |count: usize| {
-        let id = |number: usize| sealed(&format!("resp_{number}"), "alice");
-        let many: String =
-            (0..count).map(|number| format!(r#"{{"previous_response_id":"{}"}},"#, id(number))).collect();
-        edit(Place::Request, &format!(r#"{{"a":[{many}{many}0]}}"#))
+        let ids: Vec<_> = (0..count).map(|number| sealed(&format!("resp_{number}"), "alice")).collect();
+        let members: Vec<_> = ids.iter().map(|id| format!(r#"{{"previous_response_id":"{id}"}}"#)).collect();
+        let list = members.join(",");
+        edit(Place::Request, &format!(r#"{{"a":[{list},{list}]}}"#))
     };
     assert!(naming(8).is_ok(), "eight of them, and each twice");
     assert_eq!(naming(9), Err(EditError::Ambiguous), "nine of them");
