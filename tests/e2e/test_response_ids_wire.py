@@ -271,9 +271,9 @@ def test_s226_refusals_of_the_gate_reach_the_caller(stack: Stack, scripted: Scri
     assert RAW.encode() not in refused.body
     assert stack.send("GET", "/v1/responses/resp_1").status == 401
     assert create(stack, body=b"{").status == 400
-    # Envoy's own, before the gate is asked: too large for it.
+    # Envoy's own, before the gate is asked: too large for it. From 1.37 on ext_proc sees it, and keeps the status.
     too_large = create(stack, body=b'{"model":"gpt-4o","input":"' + b"x" * BODY_LIMIT + b'"}')
-    assert (too_large.status, too_large.json()["error"]["code"]) == (413, "413")
+    assert too_large.status == 413
 
 
 # ---- faults ------------------------------------------------------------------------------------------------------------
