@@ -26,6 +26,14 @@ pub enum DenyReason {
     CredentialNotAKey,
     /// No such key.
     CredentialUnknown,
+    /// The authorization server does not call the token active.
+    TokenInactive,
+    /// The token is for somebody else, or is no bearer access token.
+    TokenNotAccepted,
+    /// Who vouches for the caller does not say who it is, or not in a way that can be used.
+    CallerUnusable,
+    /// The deployment's own authenticator lets the caller do nothing.
+    CallerRefused,
     /// The key is blocked.
     KeyBlocked,
     /// The key has expired.
@@ -161,7 +169,7 @@ pub struct Refusal {
 
 impl DenyReason {
     /// Every reason, for the guards that want all of them covered.
-    pub const ALL: [Self; 69] = [
+    pub const ALL: [Self; 73] = [
         Self::PathMalformed,
         Self::MethodNotAllowed,
         Self::UpgradeNotAllowed,
@@ -172,6 +180,10 @@ impl DenyReason {
         Self::HeaderMalformed,
         Self::CredentialNotAKey,
         Self::CredentialUnknown,
+        Self::TokenInactive,
+        Self::TokenNotAccepted,
+        Self::CallerUnusable,
+        Self::CallerRefused,
         Self::KeyBlocked,
         Self::KeyExpired,
         Self::RecordUnreadable,
@@ -250,6 +262,10 @@ impl DenyReason {
             Self::HeaderMalformed => ("header_malformed", 400, "bad_request_error", "a request header is malformed"),
             Self::CredentialNotAKey => ("credential_not_a_key", 401, "auth_error", "the API key is not a virtual key; virtual keys begin with `sk-`"),
             Self::CredentialUnknown => ("credential_unknown", 401, "token_not_found_in_db", "the API key is not valid"),
+            Self::TokenInactive => ("token_inactive", 401, "auth_error", "the token is not active"),
+            Self::TokenNotAccepted => ("token_not_accepted", 401, "auth_error", "the token is not accepted here"),
+            Self::CallerUnusable => ("caller_unusable", 401, "auth_error", "who is asking cannot be told from the token or the proxy in front; ask an administrator"),
+            Self::CallerRefused => ("caller_refused", 403, "auth_error", "this deployment does not let this caller in"),
             Self::KeyBlocked => ("key_blocked", 401, "auth_error", "the API key is blocked"),
             Self::KeyExpired => ("key_expired", 401, "expired_key", "the API key has expired"),
             Self::RecordUnreadable => ("record_unreadable", 403, "auth_error", "a record this request depends on is not in order; ask an administrator"),

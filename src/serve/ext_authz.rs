@@ -112,6 +112,13 @@ fn answer(verdict: &Verdict, version: &str, id: &str, http: Option<&HttpRequest>
         Decision::Indeterminate(Outage::StoreOverloaded) => {
             Err(Status::resource_exhausted("too many questions to the key store at one time"))
         }
+        Decision::Indeterminate(Outage::AuthorizationServer) => {
+            Err(Status::unavailable("the authorization server does not answer"))
+        }
+        Decision::Indeterminate(Outage::Authenticator) => Err(Status::unavailable("the authenticator does not answer")),
+        Decision::Indeterminate(Outage::AuthenticationOverloaded) => {
+            Err(Status::resource_exhausted("too many questions about callers at one time"))
+        }
         Decision::Indeterminate(Outage::Internal) => Err(Status::internal("the check could not be decided")),
     }
 }
