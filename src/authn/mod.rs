@@ -1,10 +1,16 @@
 //! A credential becomes an identity, or a reason why not. The only awaits of the request path begin here.
 
+mod calls;
+pub mod http;
 mod master_key;
 mod named;
+pub mod oauth2;
+mod remembered;
 mod virtual_key;
 
+pub use calls::Calls;
 pub use master_key::MasterKey;
+pub use remembered::Bounds;
 
 use crate::core::ask::Ask;
 use crate::core::ask::rules::RequestRules;
