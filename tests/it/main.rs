@@ -10,6 +10,7 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside; `pub` says what the harness offers")]
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
+mod authenticator_proto;
 mod bad_input;
 mod budgets;
 mod cli;
