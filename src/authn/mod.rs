@@ -1,6 +1,7 @@
 //! A credential becomes an identity, or a reason why not. The only awaits of the request path begin here.
 
 mod calls;
+pub mod custom;
 pub mod http;
 mod master_key;
 mod named;
