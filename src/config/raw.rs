@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use keys::{RawKey, RawKeyFile, RawMembership, RawOrganization, RawTeam, RawTeamRole, RawUser};
+pub use keys::{RawJwtKeyMapping, RawKey, RawKeyFile, RawMembership, RawOrganization, RawTeam, RawTeamRole, RawUser};
 pub use models::{RawEndUsers, RawModel};
 pub use records::{
     RawAccessGroup, RawAgent, RawBudget, RawEndUser, RawModelBudget, RawProject, RawTag, RawTeamMembership, RawWindow,
