@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::authn::custom::Circumstances;
 use crate::authn::{Authenticator, Failure, Identified};
 use crate::core::ask::rules::RequestRules;
 use crate::core::ask::{self, Ask, BodyLimits, Reading};
@@ -20,6 +21,7 @@ use crate::core::policy::{self, Asked, CHECKS, Facts, Grant};
 use crate::core::record::Named;
 use crate::core::request::{Fidelity, RequestView};
 use crate::core::route::catalogue::ModelRule;
+use crate::core::route::groups::Group;
 use crate::core::route::{Match, Method, MethodSet, RouteTable};
 
 /// Everything a decision needs, compiled from one configuration, complete and immutable.
@@ -121,8 +123,10 @@ async fn journey(
         return Ok(allow(open(snapshot, &input, method, found.as_ref(), now)?));
     }
 
-    let credential = snapshot.extractor.credential(&input)?;
-    let Identified { identity, stale } = snapshot.authenticator.identify(&credential).await?;
+    let credential = snapshot.extractor.credential(&input);
+    let about = circumstances(view, &target, found.as_ref());
+    let presented = credential.as_ref().map_err(|reason| *reason);
+    let Identified { identity, stale } = snapshot.authenticator.identify(presented, &about, now).await?;
     evidence.stale = stale;
     let identity = evidence.identity.insert(identity);
 
@@ -139,9 +143,27 @@ async fn journey(
         evidence.retry_after = policy::retry_at(&asked, reason).map(|at| seconds_until(at, now));
         return Err(reason.into());
     }
-    let mutations = snapshot.headers.mutations(identity, asked.about(), &credential.places, &input)?;
+    let places = credential.as_ref().map_or(&[][..], |credential| &credential.places);
+    let mutations = snapshot.headers.mutations(identity, asked.about(), places, &input)?;
     evidence.grant = Some(asked.grant());
     Ok(allow(mutations))
+}
+
+/// What those learn of a request who are asked about its caller.
+fn circumstances<'a>(
+    view: &'a RequestView<'a>,
+    target: &'a Target<'a>,
+    found: Option<&Match<'a>>,
+) -> Circumstances<'a> {
+    let ordinary = found.is_some_and(|found| found.groups.is_llm() || found.groups.has(Group::InfoRoutes));
+    Circumstances {
+        method: view.method,
+        path: &target.path,
+        route: found.map_or("", |found| found.route.id),
+        is_ordinary: ordinary,
+        headers: &view.headers,
+        peer: view.sender(),
+    }
 }
 
 fn allow(mutations: Mutations) -> Decision {

@@ -6,6 +6,7 @@ pub mod http;
 mod master_key;
 mod named;
 pub mod oauth2;
+pub mod outside;
 mod remembered;
 mod virtual_key;
 
@@ -13,12 +14,17 @@ pub use calls::Calls;
 pub use master_key::MasterKey;
 pub use remembered::Bounds;
 
+use custom::Circumstances;
+use jiff::Timestamp;
+use outside::Outside;
+
 use crate::core::ask::Ask;
 use crate::core::ask::rules::RequestRules;
 use crate::core::credential::Credential;
 use crate::core::decision::Outage;
 use crate::core::deny::DenyReason;
 use crate::core::identity::Identity;
+use crate::core::jwt::looks_like_jwt;
 use crate::core::record::Named;
 use crate::store::{Store, Trouble};
 
@@ -74,6 +80,8 @@ pub struct Authenticator {
     pub master_key: Option<MasterKey>,
     /// Where virtual keys live.
     pub store: Store,
+    /// Who vouches for callers without a key.
+    pub outside: Outside,
 }
 
 impl Authenticator {
@@ -82,14 +90,39 @@ impl Authenticator {
     ///
     /// # Errors
     /// [`Failure::Denied`] when the credential is nobody's, [`Failure::Outage`] when that is not known.
-    pub async fn identify(&self, credential: &Credential) -> Result<Identified, Failure> {
+    pub async fn identify(
+        &self,
+        presented: Result<&Credential, DenyReason>,
+        about: &Circumstances<'_>,
+        now: Timestamp,
+    ) -> Result<Identified, Failure> {
+        if let Some(said) = self.outside.signed_in(about)? {
+            return match presented {
+                Err(DenyReason::CredentialMissing) => self.outside.proxied(&said, &self.store).await,
+                // Whichever of the two we believed, the other might be what the upstream sees.
+                Ok(_) => Err(DenyReason::CredentialConflict.into()),
+                Err(reason) => Err(reason.into()),
+            };
+        }
+        let credential = presented?;
         if self.master_key.as_ref().is_some_and(|master_key| master_key.matches(credential)) {
             // A query ends up in logs and histories: never the master key (SEC-16).
             let refused = credential.is_in_query_only();
             let master = Identified::fresh(Identity::MasterKey);
             return if refused { Err(DenyReason::CredentialUnknown.into()) } else { Ok(master) };
         }
-        virtual_key::identify(credential, &self.store).await
+        let secret = &credential.secret;
+        if secret.expose().starts_with("sk-") {
+            return virtual_key::identify(credential, &self.store).await;
+        }
+        let is_jwt = looks_like_jwt(secret.expose());
+        if let Some(identified) = self.outside.first(secret, is_jwt, about, &self.store, now).await? {
+            return Ok(identified);
+        }
+        if let Some(identified) = self.outside.introspected(secret, &self.store, now).await? {
+            return Ok(identified);
+        }
+        Err(DenyReason::CredentialNotAKey.into())
     }
 
     /// Finds the records a request names.

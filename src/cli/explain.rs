@@ -85,6 +85,7 @@ pub(super) fn run(arguments: &Arguments) -> Done {
         method: &question.method,
         target: &question.target,
         peer: arguments.from,
+        principal: None,
         headers: HeaderView::new(entries, Fidelity::Exact),
         body,
     };

@@ -10,7 +10,8 @@ use super::raw::{
     RawConfig, RawCredentials, RawEnvoy, RawHeaders, RawKeyFile, RawKeys, RawLimits, RawListen, RawSource,
     RawUpstreamCredential,
 };
-use super::{keys, models, request, routes, secret, store};
+use super::{custom, keys, models, oauth2, request, routes, secret, store};
+use crate::authn::outside::Outside;
 use crate::authn::{Authenticator, MasterKey};
 use crate::core::ask::BodyLimits;
 use crate::core::extract::{CREDENTIAL_HEADERS, Extractor, OptionalSource};
@@ -35,6 +36,13 @@ impl Section<'_, '_> {
 
     pub(super) fn warning(&mut self, place: &str, text: impl Into<String>) {
         self.warnings.add(self.file, place, text);
+    }
+
+    /// The text of a file that others know, too: it is watched like the rest of the configuration.
+    pub(super) fn text(&mut self, place: &str, path: &Path) -> Option<String> {
+        let path = self.file.parent().unwrap_or(Path::new("")).join(path);
+        self.reader.files.push(path.clone());
+        super::load::read(&path).map_err(|text| self.problem(place, text)).ok()
     }
 
     pub(super) fn secret(&mut self, place: &str, written: &str) -> Option<crate::core::credential::Secret> {
@@ -75,6 +83,8 @@ pub(super) fn configuration(
     let (routes, rules) = routes?;
     let configured = extractor.custom_header.iter().chain(routes.credential_headers()).cloned();
     let headers = headers?.with_credential_headers(configured);
+    let vouching = authenticator.iter().filter_map(|authenticator| authenticator.outside.proxy.as_ref());
+    let headers = headers.with_credential_headers(vouching.flat_map(|proxy| proxy.headers.names().cloned()));
     let (authenticator, request, models, peers) = (authenticator?, request?, models?, peers?);
     let snapshot =
         Snapshot { version, authenticator, extractor, routes, rules, request, models, body_limits, headers, peers };
@@ -86,7 +96,9 @@ pub(super) fn configuration(
 /// and an open door is not offered (LiteLLM LOOK-4, SEC-39).
 fn authenticator(raw: &RawConfig, names: &GroupNames, section: &mut Section<'_, '_>) -> Option<Authenticator> {
     let (master_key, keys) = (raw.master_key.as_deref(), raw.keys.as_ref());
-    if master_key.is_none() && keys.is_none() && raw.store.is_none() {
+    let outside = outside(raw, section);
+    let vouched = outside.as_ref().is_none_or(|outside| outside.services().next().is_some() || outside.proxy.is_some());
+    if master_key.is_none() && keys.is_none() && raw.store.is_none() && !vouched {
         section.problem("", "nobody could get in: set `master_key`, `keys.file` or `store`");
         return None;
     }
@@ -113,7 +125,27 @@ fn authenticator(raw: &RawConfig, names: &GroupNames, section: &mut Section<'_, 
         Some(compiled) => Some(compiled?),
         None => None,
     };
-    Some(Authenticator { master_key, store: store? })
+    Some(Authenticator { master_key, store: store?, outside: outside? })
+}
+
+/// Nobody is asked about what another was asked about before.
+fn outside(raw: &RawConfig, section: &mut Section<'_, '_>) -> Option<Outside> {
+    let compiled = oauth2::compile(&raw.oauth2, &raw.headers.prefix, section);
+    let custom = raw.custom_authenticator.as_ref().map(|raw| custom::compile(raw, section));
+    let custom = match custom {
+        None => None,
+        Some(custom) => Some(custom?),
+    };
+    let oauth2::Compiled { introspection, overrides, userinfo, proxy } = compiled?;
+    let asked = custom.as_ref().map(|custom| custom.who.credentials());
+    const PLACE: &str = "custom_authenticator.credentials";
+    if asked.is_some_and(|asked| asked.opaque) && (introspection.is_some() || userinfo.is_some()) {
+        section.problem(PLACE, "with `opaque` nobody in `oauth2` would ever be asked; remove one");
+    }
+    if asked.is_some_and(|asked| asked.jwt) && !overrides.0.is_empty() {
+        section.problem(PLACE, "with `jwt` no routing override would ever match; remove one");
+    }
+    Some(Outside { custom, introspection, overrides, userinfo, proxy })
 }
 
 fn compile_master_key(written: &str, section: &mut Section<'_, '_>) -> Option<MasterKey> {

@@ -99,7 +99,9 @@ impl Live {
             }
             Ok(Configuration { mut snapshot, settings, warnings: _ }) => {
                 if let Some(new) = Arc::get_mut(&mut snapshot) {
-                    new.authenticator.store.succeed(&self.snapshot().authenticator.store);
+                    let earlier = self.snapshot();
+                    new.authenticator.store.succeed(&earlier.authenticator.store);
+                    new.authenticator.outside.succeed(&earlier.authenticator.outside);
                 }
                 status.restart_needed = self.restart_needed(&settings);
                 let changed = snapshot.version != before.version;

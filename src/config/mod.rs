@@ -1,10 +1,12 @@
 //! From files to one [`Snapshot`](crate::engine::Snapshot): what was written, and what will run.
 
 pub mod compile;
+mod custom;
 pub mod keys;
 pub mod live;
 pub mod load;
 mod models;
+mod oauth2;
 mod permissions;
 pub mod problem;
 pub mod raw;

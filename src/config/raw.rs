@@ -4,6 +4,7 @@
 
 mod keys;
 mod models;
+mod oauth2;
 mod records;
 mod request;
 mod routes;
@@ -17,6 +18,10 @@ use serde::Deserialize;
 
 pub use keys::{RawJwtKeyMapping, RawKey, RawKeyFile, RawMembership, RawOrganization, RawTeam, RawTeamRole, RawUser};
 pub use models::{RawEndUsers, RawModel};
+pub use oauth2::{
+    RawAsked, RawClientAuthentication, RawCustomAuthenticator, RawIntrospection, RawOauth2, RawOverridePath,
+    RawProxyHeaders, RawRoutingOverride, RawUserInfo,
+};
 pub use records::{
     RawAccessGroup, RawAgent, RawBudget, RawEndUser, RawModelBudget, RawProject, RawTag, RawTeamMembership, RawWindow,
 };
@@ -38,6 +43,11 @@ pub struct RawConfig {
     pub keys: Option<RawKeys>,
     /// A database of virtual keys, in place of `keys`.
     pub store: Option<RawStore>,
+    /// Callers for whom an authorization server, an `OpenID` provider or a proxy in front vouches.
+    #[serde(default)]
+    pub oauth2: RawOauth2,
+    /// A service of your own that says who callers are.
+    pub custom_authenticator: Option<RawCustomAuthenticator>,
     /// Where credentials are read from, beside the usual headers.
     #[serde(default)]
     pub credentials: RawCredentials,

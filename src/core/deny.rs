@@ -34,6 +34,12 @@ pub enum DenyReason {
     CallerUnusable,
     /// The deployment's own authenticator lets the caller do nothing.
     CallerRefused,
+    /// The user that was vouched for is not known.
+    UserUnknown,
+    /// The team that was named does not exist, or its name is several's.
+    TeamUnknown,
+    /// The organisation that was named is not known, or is not the team's.
+    OrganizationUnknown,
     /// The key is blocked.
     KeyBlocked,
     /// The key has expired.
@@ -169,7 +175,7 @@ pub struct Refusal {
 
 impl DenyReason {
     /// Every reason, for the guards that want all of them covered.
-    pub const ALL: [Self; 73] = [
+    pub const ALL: [Self; 76] = [
         Self::PathMalformed,
         Self::MethodNotAllowed,
         Self::UpgradeNotAllowed,
@@ -184,6 +190,9 @@ impl DenyReason {
         Self::TokenNotAccepted,
         Self::CallerUnusable,
         Self::CallerRefused,
+        Self::UserUnknown,
+        Self::TeamUnknown,
+        Self::OrganizationUnknown,
         Self::KeyBlocked,
         Self::KeyExpired,
         Self::RecordUnreadable,
@@ -266,6 +275,9 @@ impl DenyReason {
             Self::TokenNotAccepted => ("token_not_accepted", 401, "auth_error", "the token is not accepted here"),
             Self::CallerUnusable => ("caller_unusable", 401, "auth_error", "who is asking cannot be told from the token or the proxy in front; ask an administrator"),
             Self::CallerRefused => ("caller_refused", 403, "auth_error", "this deployment does not let this caller in"),
+            Self::UserUnknown => ("user_unknown", 403, "auth_error", "this deployment does not let this caller in"),
+            Self::TeamUnknown => ("team_unknown", 403, "auth_error", "this deployment does not let this caller in"),
+            Self::OrganizationUnknown => ("org_unknown", 403, "auth_error", "this deployment does not let this caller in"),
             Self::KeyBlocked => ("key_blocked", 401, "auth_error", "the API key is blocked"),
             Self::KeyExpired => ("key_expired", 401, "expired_key", "the API key has expired"),
             Self::RecordUnreadable => ("record_unreadable", 403, "auth_error", "a record this request depends on is not in order; ask an administrator"),

@@ -92,6 +92,7 @@ impl Request<'_> {
             method: "POST",
             target: "/v1/chat/completions",
             peer: None,
+            principal: None,
             headers: HeaderView::new(headers, Fidelity::Exact),
             body: BodyView::Complete { bytes: self.body, fidelity: Fidelity::Exact, announced: true },
         }

@@ -81,6 +81,8 @@ pub struct Circumstances<'a> {
     pub path: &'a str,
     /// The route's stable name; empty beyond the catalogue.
     pub route: &'a str,
+    /// Whether the route is one of the model API or of information.
+    pub is_ordinary: bool,
     /// The headers.
     pub headers: &'a HeaderView<'a>,
     /// Who is at the other end of the proxy's connection.
@@ -273,7 +275,7 @@ mod tests {
     fn keys(credential: &str, method: &str, path: &str, headers: &[(&str, &[u8])], address: &str) -> Digest {
         let view = HeaderView::new(headers.to_vec(), Fidelity::Exact);
         let peer = Peer { address: address.parse().ok(), principal: None };
-        let about = Circumstances { method, path, route: "r", headers: &view, peer };
+        let about = Circumstances { method, path, route: "r", is_ordinary: true, headers: &view, peer };
         let names = [HeaderName::new("x-a").unwrap(), HeaderName::new("x-b").unwrap()];
         Keys::new(credential, "", &about, &names).request
     }

@@ -1,0 +1,233 @@
+//! Callers for whom somebody outside vouches: who is asked about which credential, and what the directory knows
+//! of whoever is named.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::custom::{Circumstances, Custom};
+use super::oauth2::{Introspection, UserInfo};
+use super::{Calls, Failure, Identified};
+use crate::core::credential::Secret;
+use crate::core::deny::DenyReason;
+use crate::core::identity::{Bearer, Identity, Vouched};
+use crate::core::oauth2::Said;
+use crate::core::oauth2::proxy_headers::ProxyHeaders;
+use crate::core::oauth2::routing::Rules;
+use crate::core::record::{KeyRecord, Role};
+use crate::store::{AlsoKnownAs, Directory as _, Found, Resolved, Standing, Store};
+
+/// Somebody who vouches for callers.
+#[derive(Debug, Clone)]
+pub struct Voucher<T> {
+    /// Who.
+    pub who: T,
+    /// Whether users are let in of whom the directory knows nothing.
+    pub allow_unknown_users: bool,
+}
+
+/// A proxy in front.
+#[derive(Debug, Clone)]
+pub struct Proxy {
+    /// What it says, and how it is known.
+    pub headers: ProxyHeaders,
+    /// Whether users are let in of whom the directory knows nothing.
+    pub allow_unknown_users: bool,
+}
+
+/// Everybody outside who vouches for callers.
+#[derive(Debug, Clone, Default)]
+pub struct Outside {
+    /// The operator's own service.
+    pub custom: Option<Voucher<Custom>>,
+    /// An authorization server.
+    pub introspection: Option<Voucher<Introspection>>,
+    /// JSON Web Tokens it is asked about.
+    pub overrides: Rules,
+    /// A provider's `UserInfo`.
+    pub userinfo: Option<UserInfo>,
+    /// A proxy in front.
+    pub proxy: Option<Proxy>,
+}
+
+/// What one of them is doing, for operators.
+#[derive(Debug, Clone, Copy)]
+pub struct Service<'a> {
+    /// Its name in metrics and in `/config`.
+    pub name: &'static str,
+    /// What is counted.
+    pub calls: &'a Calls,
+    /// How many callers are kept.
+    pub cached: usize,
+}
+
+impl Outside {
+    /// Takes over what an earlier configuration of the same services has heard.
+    pub fn succeed(&mut self, earlier: &Self) {
+        if let (Some(new), Some(old)) = (&mut self.custom, &earlier.custom) {
+            new.who.succeed(&old.who);
+        }
+        if let (Some(new), Some(old)) = (&mut self.introspection, &earlier.introspection) {
+            new.who.succeed(&old.who);
+        }
+        if let (Some(new), Some(old)) = (&mut self.userinfo, &earlier.userinfo) {
+            new.succeed(old);
+        }
+    }
+
+    /// Those that are configured.
+    pub fn services(&self) -> impl Iterator<Item = Service<'_>> {
+        let introspection = self.introspection.as_ref().map(|Voucher { who, .. }| Service {
+            name: "introspection",
+            calls: who.calls(),
+            cached: who.cached(),
+        });
+        let userinfo =
+            self.userinfo.as_ref().map(|who| Service { name: "userinfo", calls: who.calls(), cached: who.cached() });
+        let custom = self.custom.iter().flat_map(|Voucher { who, .. }| {
+            let [callers, bearers] = who.calls();
+            [
+                Service { name: "custom_authenticator", calls: callers, cached: who.cached() },
+                Service { name: "custom_validation", calls: bearers, cached: 0 },
+            ]
+        });
+        introspection.into_iter().chain(userinfo).chain(custom)
+    }
+
+    /// Whom a proxy in front has signed in. `None` when the request is not its own, or it signed nobody in.
+    ///
+    /// # Errors
+    /// When it says something that cannot be used.
+    pub(super) fn signed_in(&self, about: &Circumstances<'_>) -> Result<Option<Said>, DenyReason> {
+        let Some(proxy) = &self.proxy else { return Ok(None) };
+        proxy.headers.read(about.headers, &about.peer)
+    }
+
+    /// Whoever a proxy in front has signed in. It makes nobody an administrator of anything (W25).
+    ///
+    /// # Errors
+    /// As [`identify`].
+    pub(super) async fn proxied(&self, said: &Said, store: &Store) -> Result<Identified, Failure> {
+        let unknown = self.proxy.as_ref().is_some_and(|proxy| proxy.allow_unknown_users);
+        identify(said, Vouched::Oauth2Proxy, unknown, store).await
+    }
+
+    /// Asks those who come before a token is verified here: the operator's own service, and, by routing overrides,
+    /// the authorization server. `None` when neither is for this credential.
+    ///
+    /// # Errors
+    /// A refusal, or an outage when there is no answer.
+    pub(super) async fn first(
+        &self,
+        credential: &Secret,
+        is_jwt: bool,
+        about: &Circumstances<'_>,
+        store: &Store,
+        now: Timestamp,
+    ) -> Result<Option<Identified>, Failure> {
+        if let Some(Voucher { who, allow_unknown_users }) = &self.custom {
+            let asked = who.credentials();
+            if if is_jwt { asked.jwt } else { asked.opaque } {
+                let said = who.authenticate(credential, about, now).await?;
+                return identify(&said, Vouched::Custom, *allow_unknown_users, store).await.map(Some);
+            }
+        }
+        if is_jwt && about.is_ordinary && self.overrides.match_token(credential.expose()) {
+            return self.introspected(credential, store, now).await;
+        }
+        Ok(None)
+    }
+
+    /// Asks the authorization server. `None` when there is none.
+    ///
+    /// # Errors
+    /// A refusal, or an outage when there is no answer.
+    pub(super) async fn introspected(
+        &self,
+        credential: &Secret,
+        store: &Store,
+        now: Timestamp,
+    ) -> Result<Option<Identified>, Failure> {
+        let Some(Voucher { who, allow_unknown_users }) = &self.introspection else { return Ok(None) };
+        let said = who.ask(credential, now).await?;
+        identify(&said, Vouched::Oauth2, *allow_unknown_users, store).await.map(Some)
+    }
+}
+
+/// Finds whoever is named in the directory. Whatever is named must be there (W06), but for users where the
+/// operator says otherwise.
+///
+/// # Errors
+/// A refusal when somebody is unknown, an outage when that cannot be found out.
+async fn identify(
+    said: &Said,
+    vouched: Vouched,
+    allow_unknown_users: bool,
+    store: &Store,
+) -> Result<Identified, Failure> {
+    let team = match (&said.team_id, &said.team_alias) {
+        (Some(id), _) => Some(Box::from(id.as_str())),
+        (None, Some(alias)) => Some(named_team(alias, store).await?),
+        (None, None) => None,
+    };
+    // Both are said, so both must mean the same team.
+    let place = Standing {
+        user: said.user_id.as_deref().map(Box::from),
+        team,
+        organization: said.organization_id.as_deref().map(Box::from),
+    };
+    let Found { mut record, stale } = store.standing(&place).await?.ok_or(DenyReason::RecordUnreadable)?;
+    if place.user.is_some() && record.user.is_none() && !allow_unknown_users {
+        return Err(DenyReason::UserUnknown.into());
+    }
+    let another = said.team_alias.is_some() && record.team.as_ref().map(|team| &team.alias) != Some(&said.team_alias);
+    if place.team.is_some() && (record.team.is_none() || another) {
+        return Err(DenyReason::TeamUnknown.into());
+    }
+    let organization = record.organization.as_ref().map(|organization| organization.id.as_str());
+    if place.organization.is_some() && organization != place.organization.as_deref() {
+        return Err(DenyReason::OrganizationUnknown.into());
+    }
+    let role = said.role.or_else(|| lowered(&mut record, vouched)).unwrap_or(Role::InternalUser);
+    let bearer = Bearer {
+        vouched,
+        issuer: said.issuer.clone(),
+        user_id: record.user.as_ref().map(|user| user.id.clone()).or_else(|| said.user_id.clone()),
+        email: said.email.clone(),
+        role: Some(role),
+        end_user: said.end_user.clone(),
+        models: said.models.clone(),
+        expires: said.expires,
+        record,
+    };
+    Ok(Identified { identity: Identity::Bearer(Arc::new(bearer)), stale })
+}
+
+/// The id of the one team of this name (V106).
+async fn named_team(alias: &str, store: &Store) -> Result<Box<str>, Failure> {
+    let found = store.resolve(&AlsoKnownAs::TeamAlias(alias.into())).await?;
+    match found.as_ref().map(|found| found.record.as_ref()) {
+        Some(Resolved::One(id)) => Ok(id.clone()),
+        Some(Resolved::Several) | None => Err(DenyReason::TeamUnknown.into()),
+    }
+}
+
+/// The role of the user's row, without what only keys and verified tokens give: nobody administers the proxy by the
+/// word of others (W23, W25), and nobody administers anything by a header.
+fn lowered(record: &mut Arc<KeyRecord>, vouched: Vouched) -> Option<Role> {
+    let row = record.user.as_ref()?.role;
+    let by_header = vouched == Vouched::Oauth2Proxy;
+    let role = match row {
+        Some(Role::ProxyAdmin) => Some(Role::InternalUser),
+        Some(Role::ProxyAdminViewer) => Some(Role::InternalUserViewer),
+        Some(Role::OrgAdmin) if by_header => Some(Role::InternalUser),
+        other => other,
+    };
+    let record = Arc::make_mut(record);
+    let user = Arc::make_mut(record.user.as_mut()?);
+    user.role = role;
+    if by_header {
+        user.memberships.clear();
+    }
+    role
+}
