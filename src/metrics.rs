@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::authn::outside::Service;
 use crate::store::cached::Stats;
 
 /// Everything that is counted.
@@ -163,12 +164,18 @@ impl Metrics {
         self.reloads.get_or_create(&ReloadLabels { result }).inc();
     }
 
-    /// The exposition text (`OpenMetrics` 1.0).
+    /// The exposition text (`OpenMetrics` 1.0), with the counters of the services that are asked about callers.
     #[must_use]
-    pub fn render(&self) -> String {
+    pub fn render<'a>(&self, services: impl Iterator<Item = Service<'a>>) -> String {
+        let mut of_services = Registry::with_prefix("tollgate");
+        for service in services {
+            service.calls.register(service.name, service.cached, &mut of_services);
+        }
         let mut text = String::new();
         // Writing to a string does not fail.
-        encode(&mut text, &self.registry).ok();
+        encode_registry(&mut text, &self.registry).ok();
+        encode_registry(&mut text, &of_services).ok();
+        encode_eof(&mut text).ok();
         text
     }
 }

@@ -6,6 +6,7 @@ use arc_swap::ArcSwapOption;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
@@ -61,10 +62,16 @@ impl Calls {
     }
 
     /// Shows the counters as `<service>_…`.
-    pub fn register(&self, service: &str, registry: &mut Registry) {
+    pub fn register(&self, service: &str, cached: usize, registry: &mut Registry) {
         let registry = registry.sub_registry_with_prefix(service);
         let help = "Answers that were known already";
         registry.register("cache_hits", help, self.hits.clone());
+        let kept: Gauge = Gauge::default();
+        kept.set(i64::try_from(cached).unwrap_or(i64::MAX));
+        registry.register("cached", "Callers remembered", kept);
+        let down: Gauge = Gauge::default();
+        down.set(i64::from(self.failing().is_some()));
+        registry.register("down", "1 while the latest question got no answer", down);
         registry.register("joined", "Requests that waited for another's answer", self.joined.clone());
         registry.register("shed", "Questions that got no turn in time", self.shed.clone());
         registry.register("failures", "Questions without an answer, by why", self.failures.clone());
