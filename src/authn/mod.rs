@@ -1,5 +1,6 @@
 //! A credential becomes an identity, or a reason why not. The only awaits of the request path begin here.
 
+pub mod jwks;
 mod master_key;
 mod named;
 mod virtual_key;

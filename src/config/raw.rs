@@ -2,6 +2,7 @@
 //!
 //! Doc comments here become the descriptions of `docs/config.schema.json` and `docs/keys.schema.json`.
 
+mod jwt;
 mod keys;
 mod models;
 mod records;
@@ -15,6 +16,10 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use jwt::{
+    OneOrMany, RawIssuer, RawJwt, RawKeyTemplate, RawRbacRole, RawRoleMap, RawRoleMapping, RawRolePermission,
+    RawScopeMapping, RawUnregistered,
+};
 pub use keys::{RawKey, RawKeyFile, RawMembership, RawOrganization, RawTeam, RawTeamRole, RawUser};
 pub use models::{RawEndUsers, RawModel};
 pub use records::{
@@ -38,6 +43,8 @@ pub struct RawConfig {
     pub keys: Option<RawKeys>,
     /// A database of virtual keys, in place of `keys`.
     pub store: Option<RawStore>,
+    /// Identity providers whose tokens let in, beside keys.
+    pub jwt: Option<RawJwt>,
     /// Where credentials are read from, beside the usual headers.
     #[serde(default)]
     pub credentials: RawCredentials,
