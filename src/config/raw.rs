@@ -20,7 +20,7 @@ pub use jwt::{
     OneOrMany, RawIssuer, RawJwt, RawKeyTemplate, RawRbacRole, RawRoleMap, RawRoleMapping, RawRolePermission,
     RawScopeMapping, RawUnregistered,
 };
-pub use keys::{RawKey, RawKeyFile, RawMembership, RawOrganization, RawTeam, RawTeamRole, RawUser};
+pub use keys::{RawJwtKeyMapping, RawKey, RawKeyFile, RawMembership, RawOrganization, RawTeam, RawTeamRole, RawUser};
 pub use models::{RawEndUsers, RawModel};
 pub use records::{
     RawAccessGroup, RawAgent, RawBudget, RawEndUser, RawModelBudget, RawProject, RawTag, RawTeamMembership, RawWindow,

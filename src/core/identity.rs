@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::core::record::permissions::{Guardrails, ObjectGrants};
 use crate::core::record::{KeyRecord, Member, Organization, Project, Role, Team, User};
 
@@ -13,8 +15,62 @@ pub enum Identity {
     MasterKey,
     /// Holder of a virtual key.
     VirtualKey(Arc<KeyRecord>),
+    /// Somebody without a key, for whom others vouch.
+    Bearer(Arc<Bearer>),
     /// Nobody in particular, on a route that is public.
     Anonymous,
+}
+
+/// A caller for whom an identity provider, an authorization server or a proxy in front vouches.
+#[derive(Debug, Clone)]
+pub struct Bearer {
+    /// How.
+    pub vouched: Vouched,
+    /// Who issued the token, where somebody did.
+    pub issuer: Option<String>,
+    /// The id of the user's row, else what was claimed.
+    pub user_id: Option<String>,
+    /// The e-mail address that was claimed.
+    pub email: Option<String>,
+    /// What the caller may do in this request: what a scope says, else the user's row.
+    pub role: Option<Role>,
+    /// The customer that was claimed. It wins over what the request says.
+    pub end_user: Option<String>,
+    /// The only models that scopes and role permissions leave, taken literally (LiteLLM 4.3.2, 4.4).
+    pub models: Option<Vec<String>>,
+    /// When the token expires.
+    pub expires: Option<Timestamp>,
+    /// What the directory knows of user, team and organisation: a key's record without a key.
+    pub record: Arc<KeyRecord>,
+}
+
+/// Who vouches for a [`Bearer`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vouched {
+    /// The signature of an identity provider (RFC 7519).
+    Jwt,
+    /// An authorization server that was asked about the token (RFC 7662).
+    Oauth2,
+    /// A provider that was asked who the bearer is (`OpenID` Connect Core 5.3).
+    UserInfo,
+    /// A proxy in front, which is trusted.
+    Oauth2Proxy,
+    /// The operator's own service.
+    Custom,
+}
+
+impl Vouched {
+    /// The stable label, as in headers, metadata and logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Jwt => "jwt",
+            Self::Oauth2 => "oauth2",
+            Self::UserInfo => "oidc_userinfo",
+            Self::Oauth2Proxy => "oauth2_proxy",
+            Self::Custom => "custom",
+        }
+    }
 }
 
 /// What LiteLLM reports in place of the master key's hash.
@@ -23,12 +79,14 @@ pub const MASTER_KEY_ALIAS: &str = "litellm_proxy_master_key";
 pub const MASTER_USER_ID: &str = "default_user_id";
 
 impl Identity {
-    /// How the caller was authenticated: `master_key`, `virtual_key` or `anonymous` (LiteLLM ID-4).
+    /// How the caller was authenticated: `master_key`, `virtual_key`, `anonymous` (LiteLLM ID-4), or who
+    /// vouched.
     #[must_use]
     pub fn method(&self) -> &'static str {
         match self {
             Self::MasterKey => "master_key",
             Self::VirtualKey(_) => "virtual_key",
+            Self::Bearer(bearer) => bearer.vouched.as_str(),
             Self::Anonymous => "anonymous",
         }
     }
@@ -38,6 +96,16 @@ impl Identity {
     pub fn key(&self) -> Option<&KeyRecord> {
         match self {
             Self::VirtualKey(key) => Some(key),
+            Self::MasterKey | Self::Bearer(_) | Self::Anonymous => None,
+        }
+    }
+
+    /// What the directory knows of the caller. Nobody is behind the master key, which nothing restricts.
+    #[must_use]
+    pub fn record(&self) -> Option<&KeyRecord> {
+        match self {
+            Self::VirtualKey(record) => Some(record),
+            Self::Bearer(bearer) => Some(&bearer.record),
             Self::MasterKey | Self::Anonymous => None,
         }
     }
@@ -48,7 +116,7 @@ impl Identity {
         match self {
             Self::MasterKey => Some(MASTER_KEY_ALIAS.to_owned()),
             Self::VirtualKey(key) => Some(key.hash.to_hex()),
-            Self::Anonymous => None,
+            Self::Bearer(_) | Self::Anonymous => None,
         }
     }
 
@@ -61,7 +129,7 @@ impl Identity {
     /// The owner's record.
     #[must_use]
     pub fn user(&self) -> Option<&User> {
-        self.key().and_then(|key| key.user.as_deref())
+        self.record().and_then(|key| key.user.as_deref())
     }
 
     /// The owner's id.
@@ -69,6 +137,7 @@ impl Identity {
     pub fn user_id(&self) -> Option<&str> {
         match self {
             Self::MasterKey => Some(MASTER_USER_ID),
+            Self::Bearer(bearer) => bearer.user_id.as_deref(),
             Self::VirtualKey(_) | Self::Anonymous => self.user().map(|user| user.id.as_str()),
         }
     }
@@ -78,6 +147,7 @@ impl Identity {
     pub fn role(&self) -> Option<Role> {
         match self {
             Self::MasterKey => Some(Role::ProxyAdmin),
+            Self::Bearer(bearer) => bearer.role,
             Self::VirtualKey(_) | Self::Anonymous => self.user().and_then(|user| user.role),
         }
     }
@@ -85,25 +155,25 @@ impl Identity {
     /// The team.
     #[must_use]
     pub fn team(&self) -> Option<&Team> {
-        self.key().and_then(|key| key.team.as_deref())
+        self.record().and_then(|key| key.team.as_deref())
     }
 
     /// The project.
     #[must_use]
     pub fn project(&self) -> Option<&Project> {
-        self.key().and_then(|key| key.project.as_deref())
+        self.record().and_then(|key| key.project.as_deref())
     }
 
     /// What the team says of the owner.
     #[must_use]
     pub fn member(&self) -> Option<&Member> {
-        self.key().and_then(|key| key.member.as_deref())
+        self.record().and_then(|key| key.member.as_deref())
     }
 
     /// Guardrails that the key and its team ask for.
     #[must_use]
     pub fn guardrails(&self) -> Guardrails {
-        let of_key = self.key().map(|key| &key.requests.guardrails);
+        let of_key = self.record().map(|key| &key.requests.guardrails);
         let of_team = self.team().map(|team| &team.requests.guardrails);
         let mut all = Guardrails::default();
         for one in [of_key, of_team].into_iter().flatten() {
@@ -118,7 +188,7 @@ impl Identity {
     /// Whether anybody the request counts for has limits of single models.
     #[must_use]
     pub fn has_model_limits(&self) -> bool {
-        let of_key = self.key().map(|key| &key.model_limits);
+        let of_key = self.record().map(|key| &key.model_limits);
         let of_team = self.team().map(|team| &team.model_limits);
         let of_project = self.project().map(|project| &project.model_limits);
         let of_organization = self.organization().map(|organization| &organization.model_limits);
@@ -127,16 +197,16 @@ impl Identity {
 
     /// What key, team, organisation and agent leave to requests.
     pub fn object_grants(&self) -> impl Iterator<Item = &ObjectGrants> {
-        let of_key = self.key().map(|key| &key.requests.objects);
+        let of_key = self.record().map(|key| &key.requests.objects);
         let of_team = self.team().map(|team| &team.requests.objects);
         let of_organization = self.organization().map(|organization| &organization.objects);
-        let of_agent = self.key().and_then(|key| key.agent.as_deref()).map(|agent| &agent.objects);
+        let of_agent = self.record().and_then(|key| key.agent.as_deref()).map(|agent| &agent.objects);
         [of_key, of_team, of_organization, of_agent].into_iter().flatten()
     }
 
     /// The organisation.
     #[must_use]
     pub fn organization(&self) -> Option<&Organization> {
-        self.key().and_then(|key| key.organization.as_deref())
+        self.record().and_then(|key| key.organization.as_deref())
     }
 }

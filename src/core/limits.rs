@@ -76,7 +76,7 @@ pub fn descriptors(
     if let Some(organization) = identity.organization() {
         add("organization", &organization.id, organization.limits);
     }
-    if let Some(agent) = identity.key().and_then(|key| key.agent.as_ref()) {
+    if let Some(agent) = identity.record().and_then(|key| key.agent.as_ref()) {
         add("agent", &agent.id, agent.limits);
     }
     let of_models = [

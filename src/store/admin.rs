@@ -13,7 +13,7 @@ pub use rows::{Change, Row};
 
 use super::Place;
 use super::sql::schema::Table;
-use super::sql::tables::{DEPRECATED_KEY, KEY, TABLES};
+use super::sql::tables::{DEPRECATED_KEY, JWT_KEY_MAPPING, KEY, TABLES};
 use super::sql::write::Statement;
 use super::sql::{Dialect, ddl, triggers};
 use super::sqlite::Sqlite;
@@ -107,7 +107,7 @@ impl Admin {
     /// # Errors
     /// When the database refuses.
     pub async fn create_tables(&self) -> Result<(), AdminError> {
-        self.all(ddl::create(self.dialect())).await
+        self.all(ddl::create(self.dialect()).into_iter().chain(ddl::index()).collect()).await
     }
 
     /// Installs the triggers by which PostgreSQL tells of changes, or brings them up to date.
@@ -217,7 +217,9 @@ impl Admin {
         // Keys replaced before lead to the newest one: only one step is ever taken.
         let moved = [("active_token_id", becomes.clone())];
         let moved = dialect.update(&DEPRECATED_KEY, &moved, &[("active_token_id", was.clone())]);
-        let mut statements = vec![renamed.ok_or_else(unknown)?, moved.ok_or_else(unknown)?];
+        let mapped = dialect.update(&JWT_KEY_MAPPING, &[("token", becomes.clone())], &[("token", was.clone())]);
+        let mut statements =
+            [renamed, moved, mapped].map(|one| one.ok_or_else(unknown)).into_iter().collect::<Result<Vec<_>, _>>()?;
         if let Some((id, revoke_at)) = grace {
             let row =
                 [("id", json!(id)), ("token", was), ("active_token_id", becomes), ("revoke_at", json!(revoke_at))];

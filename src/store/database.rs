@@ -14,7 +14,7 @@ use super::cached::{CacheOptions, Cached, Stats};
 use super::postgres::{Postgres, PostgresOptions};
 use super::sql::{Interpretation, SqlDirectory};
 use super::sqlite::Sqlite;
-use super::{Answer, Directory, watch};
+use super::{AlsoKnownAs, Answer, ClaimValue, Directory, Resolved, Standing, watch};
 use crate::core::budget::Budget;
 use crate::core::credential::KeyHash;
 use crate::core::record::{EndUser, KeyRecord, Tag};
@@ -192,6 +192,27 @@ impl Directory for DatabaseStore {
         match self.cache().await {
             Cache::Sqlite(cache) => cache.proxy().await,
             Cache::Postgres(cache) => cache.proxy().await,
+        }
+    }
+
+    async fn standing(&self, who: &Standing) -> Answer<KeyRecord> {
+        match self.cache().await {
+            Cache::Sqlite(cache) => cache.standing(who).await,
+            Cache::Postgres(cache) => cache.standing(who).await,
+        }
+    }
+
+    async fn resolve(&self, name: &AlsoKnownAs) -> Answer<Resolved> {
+        match self.cache().await {
+            Cache::Sqlite(cache) => cache.resolve(name).await,
+            Cache::Postgres(cache) => cache.resolve(name).await,
+        }
+    }
+
+    async fn mapped_key(&self, claim: &ClaimValue) -> Answer<KeyHash> {
+        match self.cache().await {
+            Cache::Sqlite(cache) => cache.mapped_key(claim).await,
+            Cache::Postgres(cache) => cache.mapped_key(claim).await,
         }
     }
 }

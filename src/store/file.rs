@@ -1,12 +1,14 @@
 //! Keys from `keys.yaml`: compiled at load, immutable, replaced as a whole with the configuration.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{Answer, Directory, Found};
+use super::{AlsoKnownAs, Answer, ClaimValue, Directory, Found, Resolved, Standing};
 use crate::core::budget::Budget;
 use crate::core::credential::KeyHash;
-use crate::core::record::{EndUser, KeyRecord, Tag};
+use crate::core::record::permissions::{Names, mcp_servers};
+use crate::core::record::{EndUser, KeyRecord, Member, Organization, Tag, Team, User};
+use crate::core::route::pass_through::PassThroughGrants;
 
 /// All keys of a file. An empty store knows nobody.
 #[derive(Debug, Default)]
@@ -22,6 +24,80 @@ pub struct FileStore {
     pub people: HashSet<String>,
     /// What all requests together have spent.
     pub proxy: Option<Budget>,
+    /// Who calls without a key.
+    pub places: FilePlaces,
+}
+
+/// Those whom tokens name.
+#[derive(Debug, Default)]
+pub struct FilePlaces {
+    /// Users by their ids.
+    pub users: HashMap<String, Arc<User>>,
+    /// Teams by their ids.
+    pub teams: HashMap<String, Arc<FileTeam>>,
+    /// Organisations by their ids.
+    pub organizations: HashMap<String, Arc<Organization>>,
+    /// Members by user and team.
+    pub members: HashMap<(String, String), Arc<Member>>,
+    /// Ids by other names.
+    pub names: HashMap<AlsoKnownAs, Resolved>,
+    /// Keys by what tokens claim.
+    pub mapped_keys: HashMap<ClaimValue, KeyHash>,
+}
+
+/// A team, and what its keys inherit from it.
+#[derive(Debug)]
+pub struct FileTeam {
+    /// The team.
+    pub team: Arc<Team>,
+    /// The organisation it belongs to.
+    pub organization: Option<Arc<Organization>>,
+    /// Pass-through endpoints it grants.
+    pub pass_through: PassThroughGrants,
+    /// MCP servers it grants, by itself and by its access groups.
+    pub mcp_servers: Names,
+    /// Roles of members.
+    pub roles: HashMap<String, String>,
+    /// Tags of every request.
+    pub tags: Vec<String>,
+    /// What holds for members the file does not list.
+    pub unlisted_member: Option<Arc<Member>>,
+}
+
+impl FileTeam {
+    /// Gives a key, or whoever is in its place, what it inherits. It has been told whose it is.
+    pub fn bequeath(&self, key: &mut KeyRecord, user: Option<&str>, listed: Option<&Arc<Member>>) {
+        key.member = listed.cloned().or_else(|| user.and(self.unlisted_member.clone()));
+        key.member_role = user.and_then(|id| self.roles.get(id)).cloned();
+        if key.pass_through.is_empty() {
+            key.pass_through = self.pass_through.clone();
+        }
+        key.tags.extend(self.tags.iter().cloned());
+        key.team = Some(Arc::clone(&self.team));
+    }
+}
+
+impl FilePlaces {
+    fn standing(&self, who: &Standing) -> KeyRecord {
+        // No key has the hash of the empty text.
+        let mut record = KeyRecord::new(KeyHash::of(""));
+        record.user = who.user.as_deref().and_then(|id| self.users.get(id)).cloned();
+        record.organization = who.organization.as_deref().and_then(|id| self.organizations.get(id)).cloned();
+        let team = who.team.as_deref().and_then(|id| self.teams.get(id));
+        let nothing = Names::Only(BTreeSet::new());
+        let of_team = team.map_or(&nothing, |team| &team.mcp_servers);
+        let objects = &mut Arc::make_mut(&mut record.requests).objects;
+        objects.mcp_servers = mcp_servers(&nothing, of_team, &BTreeSet::new());
+        if let Some(team) = team {
+            if who.organization.is_none() {
+                record.organization.clone_from(&team.organization);
+            }
+            let user = record.user.as_ref().map(|user| user.id.clone());
+            let listed = user.clone().and_then(|user| self.members.get(&(user, team.team.id.clone())));
+            team.bequeath(&mut record, user.as_deref(), listed);
+        }
+        record
+    }
 }
 
 impl FileStore {
@@ -71,6 +147,22 @@ impl Directory for FileStore {
 
     async fn proxy(&self) -> Answer<Budget> {
         Ok(self.proxy.map(|budget| Found::fresh(Arc::new(budget))))
+    }
+
+    async fn standing(&self, who: &Standing) -> Answer<KeyRecord> {
+        Ok(Some(Found::fresh(Arc::new(self.places.standing(who)))))
+    }
+
+    async fn resolve(&self, name: &AlsoKnownAs) -> Answer<Resolved> {
+        let folded = match name {
+            AlsoKnownAs::Email(email) => &AlsoKnownAs::Email(email.to_lowercase().into()),
+            AlsoKnownAs::SsoId(_) | AlsoKnownAs::TeamAlias(_) | AlsoKnownAs::OrganizationAlias(_) => name,
+        };
+        Ok(self.places.names.get(folded).cloned().map(Arc::new).map(Found::fresh))
+    }
+
+    async fn mapped_key(&self, claim: &ClaimValue) -> Answer<KeyHash> {
+        Ok(self.places.mapped_keys.get(claim).map(|hash| Found::fresh(Arc::new(*hash))))
     }
 }
 

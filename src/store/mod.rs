@@ -9,6 +9,7 @@ pub mod rows;
 pub mod sql;
 mod sqlite;
 mod watch;
+mod who;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,9 +17,10 @@ use std::sync::atomic::Ordering;
 use thiserror::Error;
 
 pub use database::{DatabaseSpec, DatabaseStore, Place};
-pub use file::FileStore;
+pub use file::{FilePlaces, FileStore, FileTeam};
 pub use postgres::{Postgres, PostgresOptions};
 pub use sqlite::Sqlite;
+pub use who::{AlsoKnownAs, ClaimValue, Resolved, Standing};
 
 use crate::core::budget::Budget;
 use crate::core::credential::KeyHash;
@@ -44,6 +46,16 @@ pub trait Directory {
 
     /// What all requests together have spent; its limit is the configuration's. `Ok(None)`: nobody says.
     fn proxy(&self) -> impl Future<Output = Answer<Budget>> + Send;
+
+    /// What is known of a user, a team and an organisation together: a key's record without a key. A part that
+    /// has no row is absent. Never `Ok(None)`.
+    fn standing(&self, who: &Standing) -> impl Future<Output = Answer<KeyRecord>> + Send;
+
+    /// Whose name it is. `Ok(None)`: nobody's.
+    fn resolve(&self, name: &AlsoKnownAs) -> impl Future<Output = Answer<Resolved>> + Send;
+
+    /// The virtual key that an active mapping names (LiteLLM LOOK-14). `Ok(None)`: none does.
+    fn mapped_key(&self, claim: &ClaimValue) -> impl Future<Output = Answer<KeyHash>> + Send;
 }
 
 /// What a directory says: the record, that there is none, or why it cannot say.
@@ -131,6 +143,27 @@ impl Directory for Store {
         match self {
             Self::File(store) => store.proxy().await,
             Self::Database(store) => store.proxy().await,
+        }
+    }
+
+    async fn standing(&self, who: &Standing) -> Answer<KeyRecord> {
+        match self {
+            Self::File(store) => store.standing(who).await,
+            Self::Database(store) => store.standing(who).await,
+        }
+    }
+
+    async fn resolve(&self, name: &AlsoKnownAs) -> Answer<Resolved> {
+        match self {
+            Self::File(store) => store.resolve(name).await,
+            Self::Database(store) => store.resolve(name).await,
+        }
+    }
+
+    async fn mapped_key(&self, claim: &ClaimValue) -> Answer<KeyHash> {
+        match self {
+            Self::File(store) => store.mapped_key(claim).await,
+            Self::Database(store) => store.mapped_key(claim).await,
         }
     }
 }

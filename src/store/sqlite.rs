@@ -9,11 +9,12 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::{AssertSqlSafe, ConnectOptions as _, SqlStr};
 use tokio::time::timeout;
 
+use super::sql::tables::TABLES;
 use super::sql::{Database, Dialect, ddl};
 use crate::core::decision::Outage;
 
 /// The version of the tables, in `user_version`.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// Readers at one time.
 const CONNECTIONS: u32 = 4;
 
@@ -40,7 +41,7 @@ impl Sqlite {
         Self { pool: pool.connect_lazy_with(options), deadline }
     }
 
-    /// Creates the tables that are missing.
+    /// Creates the tables that are missing, and adds what an earlier version did not have.
     ///
     /// # Errors
     /// When the file cannot be written, or is of a newer version of this program.
@@ -53,10 +54,22 @@ impl Sqlite {
             let text = format!("the file is of version {version}, and this program knows {VERSION}; use a newer one");
             return Err(sqlx::Error::Configuration(text.into()));
         }
-        for statement in ddl::create(Dialect::Sqlite) {
+        let mut statements = ddl::create(Dialect::Sqlite);
+        if version < VERSION {
+            for table in TABLES {
+                let columns = "SELECT name FROM pragma_table_info($1)";
+                let there: Vec<String> =
+                    sqlx::query_scalar(columns).bind(table.name).fetch_all(&mut *transaction).await?;
+                let missing = table.columns.iter().filter(|column| !there.iter().any(|name| name == column.name));
+                let missing = missing.filter(|_| !there.is_empty());
+                statements.extend(missing.map(|column| ddl::add(Dialect::Sqlite, table, column)));
+            }
+        }
+        statements.extend(ddl::index());
+        statements.push(format!("PRAGMA user_version = {VERSION}"));
+        for statement in statements {
             sqlx::query(AssertSqlSafe(statement)).execute(&mut *transaction).await?;
         }
-        sqlx::query(AssertSqlSafe(format!("PRAGMA user_version = {VERSION}"))).execute(&mut *transaction).await?;
         transaction.commit().await
     }
 

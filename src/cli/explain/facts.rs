@@ -13,7 +13,7 @@ pub(super) type Lines = Vec<(&'static str, String)>;
 /// The facts about a caller that rules look at.
 pub(super) fn of_caller(identity: &Identity) -> Lines {
     let mut lines = vec![("caller", identity.method().to_owned())];
-    let Some(key) = identity.key() else {
+    let Some(key) = identity.record() else {
         return lines;
     };
     let expires = key.expires.map_or("never".to_owned(), |expires| expires.to_string());
@@ -21,7 +21,9 @@ pub(super) fn of_caller(identity: &Identity) -> Lines {
     let models = key.models.describe();
     let spent: String = [key.budget].iter().chain(&key.windows).map(spent_of).collect();
     let state = either(key.blocked, "blocked", "not blocked");
-    lines.push(("key", format!("{} {alias}; {state}; expires: {expires}; models: {models}{spent}", key.hash.prefix())));
+    if let Some(hash) = identity.key_hash_prefix() {
+        lines.push(("key", format!("{hash} {alias}; {state}; expires: {expires}; models: {models}{spent}")));
+    }
     if let Some(user) = &key.user {
         let role = user.role.map_or("no role", Role::as_str);
         let state = either(user.active, "active", "deactivated");
@@ -59,7 +61,7 @@ pub(super) fn of_request(explanation: &Explanation, models: &ModelMap, identity:
         Err(reason) => return vec![("names", format!("not readable: {}", reason.refusal().label))],
     };
     let served = |model| {
-        let chain = models.chain(model, identity.key());
+        let chain = models.chain(model, identity.record());
         let names: Vec<_> = chain.names().collect();
         names.join(" -> ")
     };

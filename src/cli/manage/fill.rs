@@ -10,17 +10,18 @@ use super::values::fresh_id;
 use super::{Desk, Done, REFERENCES, values};
 use crate::config::load::{check, process_environment, read as read_file};
 use crate::config::schema::foreign_yaml;
+use crate::core::credential::KeyHash;
 use crate::core::time;
 use crate::store::admin::{Change, Row};
 use crate::store::sql::schema::{Kind, Table};
 use crate::store::sql::tables::{
-    AGENT, BUDGET, END_USER, KEY, MEMBERSHIP, OBJECT_PERMISSION, ORGANIZATION, ORGANIZATION_MEMBERSHIP, PROJECT, TAG,
-    TEAM, USER,
+    AGENT, BUDGET, END_USER, JWT_KEY_MAPPING, KEY, MEMBERSHIP, OBJECT_PERMISSION, ORGANIZATION,
+    ORGANIZATION_MEMBERSHIP, PROJECT, TAG, TEAM, USER,
 };
 use crate::store::sql::write::Condition;
 
 /// Sections of a key file, in the order in which rows may refer to each other, and their tables.
-const SECTIONS: [(&str, &Table); 9] = [
+const SECTIONS: [(&str, &Table); 10] = [
     ("budgets", &BUDGET),
     ("organizations", &ORGANIZATION),
     ("teams", &TEAM),
@@ -30,6 +31,7 @@ const SECTIONS: [(&str, &Table); 9] = [
     ("end_users", &END_USER),
     ("tags", &TAG),
     ("keys", &KEY),
+    ("jwt_key_mappings", &JWT_KEY_MAPPING),
 ];
 
 /// A row of a table with all that goes with it.
@@ -124,6 +126,11 @@ fn record(table: &'static Table, fields: Map<String, Value>) -> Result<Record, S
         authored(&BUDGET, &mut budget);
         others.push(Change::Insert(&BUDGET, budget));
         row.push(("budget_id", id));
+    }
+    if table.name == JWT_KEY_MAPPING.name {
+        // The file names a mapping by its claim, so that one imported twice is one.
+        let claim = format!("{}\0{}", text(&row, "jwt_claim_name"), text(&row, "jwt_claim_value"));
+        row.push(("id", json!(KeyHash::of(&claim).to_hex())));
     }
     let id: Vec<_> = table.key.iter().map(|name| text(&row, name)).collect();
     complete(table, &id, &mut row);

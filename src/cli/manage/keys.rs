@@ -11,7 +11,7 @@ use crate::cli::files::fresh_key;
 use crate::core::credential::{KeyHash, Secret};
 use crate::core::time;
 use crate::store::admin::{Admin, Change, Row};
-use crate::store::sql::tables::{DEPRECATED_KEY, KEY};
+use crate::store::sql::tables::{DEPRECATED_KEY, JWT_KEY_MAPPING, KEY};
 use crate::store::sql::write::Condition;
 
 /// What to do with the keys of a store. A key is named by its alias, or by the first digits of its hash.
@@ -239,6 +239,10 @@ async fn found(desk: &Desk, name: &str) -> Result<(Map<String, Value>, Row), Str
     Ok((row, vec![("token", token)]))
 }
 
+fn key_text<'a>(row: &'a Map<String, Value>, name: &str) -> &'a str {
+    row.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
 fn short(row: &Map<String, Value>) -> String {
     let hash: String = row.get("token").and_then(Value::as_str).unwrap_or_default().chars().take(8).collect();
     match row.get("key_alias").filter(|alias| !alias.is_null()) {
@@ -345,6 +349,14 @@ async fn rotate(desk: &Desk, name: &str, grace: &str) -> Done {
 
 async fn delete(desk: &Desk, name: &str) -> Done {
     let (key, id) = found(desk, name).await?;
+    if let Some(mapping) = desk.find(&JWT_KEY_MAPPING, Condition::Is("token", key_text(&key, "token"))).await?.first() {
+        let (claim, value) = (table::listed(mapping, "jwt_claim_name"), table::listed(mapping, "jwt_claim_value"));
+        return Err(format!(
+            "tokens whose `{claim}` is `{value}` stand for {}; delete that row of {} first, or block the key",
+            short(&key),
+            JWT_KEY_MAPPING.name
+        ));
+    }
     let old = vec![("active_token_id", id.first().map(|(_, token)| token.clone()).unwrap_or_default())];
     desk.change(&[Change::Delete(&KEY, id.clone()), Change::Delete(&DEPRECATED_KEY, old)]).await?;
     let token = key.get("token").cloned().unwrap_or_default();

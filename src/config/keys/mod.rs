@@ -4,6 +4,7 @@ mod money;
 mod people;
 mod records;
 mod refer;
+mod tokens;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
@@ -58,6 +59,8 @@ pub(super) fn compile(
     compiler.distinct(raw, context.master_key);
     let mut store = FileStore::new(records);
     compiler.named(raw, &sections.rows, context.default_end_user_budget, &mut store);
+    store.places.names = compiler.other_names(raw);
+    sections.hand_over(&mut store.places);
     let found = compiler.problems;
     let sound = found.is_empty();
     problems.extend(found);
@@ -135,6 +138,7 @@ impl Compiler<'_> {
         store.people = ids.chain(emails).map(str::to_lowercase).collect();
         let tags = self.index("tags", Some(&raw.tags), |compiler, place, raw| compiler.tag(place, raw, rows));
         store.tags = tags.unwrap_or_default();
+        store.places.mapped_keys = self.mapped_keys(&raw.jwt_key_mappings);
     }
 
     /// `metadata.allowed_passthrough_routes`: a list of paths, or nothing.
@@ -216,7 +220,7 @@ impl Compiler<'_> {
         let (groups, team) = (&sections.groups, raw.team_id.as_deref());
         let granted = self.groups(&place, &raw.access_group_ids, groups, team, Some(&key.hash));
         key.group_models = granted.models;
-        let of_team = team.and_then(|id| sections.teams.as_ref()?.get(id)).map(|team| &team.mcp_servers);
+        let of_team = team.and_then(|id| sections.teams.as_ref()?.get(id)).map(|team| &team.team.mcp_servers);
         let of_team = of_team.cloned().unwrap_or(Names::Only(BTreeSet::new()));
         let objects = &mut requests.objects;
         objects.mcp_servers = mcp_servers(&objects.mcp_servers, &of_team, &granted.mcp_servers);
@@ -236,19 +240,11 @@ impl Compiler<'_> {
             self.refer(place, "organization_id", raw.organization_id.as_deref(), organizations, bare_organization);
         let bare_agent = |id: &str| Agent { id: id.to_owned(), ..Agent::default() };
         key.agent = self.refer(place, "agent_id", raw.agent_id.as_deref(), sections.agents.as_ref(), bare_agent);
-        key.organization = organization.or_else(|| team.as_ref().and_then(|team| team.organization.clone()));
+        key.organization = organization.or_else(|| team.as_ref().and_then(|team| team.team.organization.clone()));
         if let Some(team) = team {
             let listed = raw.user_id.as_ref().zip(raw.team_id.as_ref());
             let listed = listed.and_then(|(user, team)| sections.members.get(&(user.clone(), team.clone())));
-            let unlisted = || raw.user_id.as_ref().and(team.unlisted_member.clone());
-            key.member = listed.cloned().or_else(unlisted);
-            let role = raw.user_id.as_ref().and_then(|id| team.roles.get(id));
-            key.member_role = role.cloned();
-            if key.pass_through.is_empty() {
-                key.pass_through = team.pass_through.clone();
-            }
-            key.tags.extend(team.tags.iter().cloned());
-            key.team = Some(Arc::clone(&team.team));
+            team.team.bequeath(key, raw.user_id.as_deref(), listed);
         }
         if let Some(project) = project {
             if project.team.as_ref().is_some_and(|team| raw.team_id.as_ref().is_some_and(|own| own != team)) {

@@ -13,21 +13,13 @@ use crate::core::budget::Budget;
 use crate::core::record::permissions::Names;
 use crate::core::record::{Member, Organization, Project, Role, Team, User};
 use crate::core::route::pass_through::PassThroughGrants;
+use crate::store::FileTeam;
 
-/// A team, and what its keys inherit from it.
+/// A team, and what it says of its members.
 pub(super) struct TeamAndMore {
-    pub(super) team: Arc<Team>,
-    pub(super) organization: Option<Arc<Organization>>,
-    pub(super) pass_through: PassThroughGrants,
-    /// MCP servers it grants, by itself and by its access groups.
-    pub(super) mcp_servers: Names,
-    /// Roles of members.
-    pub(super) roles: HashMap<String, String>,
-    pub(super) tags: Vec<String>,
+    pub(super) team: Arc<FileTeam>,
     /// The budget of members without a limit of their own (LiteLLM COMMON-13).
     pub(super) member_row: Option<Arc<Row>>,
-    /// What holds for members the file does not list.
-    pub(super) unlisted_member: Option<Arc<Member>>,
 }
 
 impl Compiler<'_> {
@@ -82,17 +74,16 @@ impl Compiler<'_> {
             let budget = with_default(Budget::default(), Some(row));
             Arc::new(Member { models: row.allowed_models.clone(), budget, limits: row.limits })
         });
-        let team = TeamAndMore {
+        let team = FileTeam {
             team: Arc::new(team),
             organization,
             pass_through: self.pass_through(place, &raw.metadata),
             mcp_servers: of_team.or(&Names::Only(granted.mcp_servers)),
             roles: raw.members_with_roles.iter().map(|member| (member.user_id.clone(), member.role.clone())).collect(),
             tags: self.tags_of(place, &raw.metadata),
-            member_row: row,
             unlisted_member: unlisted,
         };
-        (id.to_owned(), team)
+        (id.to_owned(), TeamAndMore { team: Arc::new(team), member_row: row })
     }
 
     /// `metadata.team_member_budget_id`.
@@ -127,6 +118,7 @@ impl Compiler<'_> {
             active: User::is_active(raw.metadata.get("scim_active")),
             budget: self.budget(place, &written, None),
             limits: limits(raw.rpm_limit, raw.tpm_limit, raw.max_parallel_requests),
+            only_team: only_team(&raw.teams),
         };
         (raw.user_id.clone(), user)
     }
@@ -141,18 +133,22 @@ impl Compiler<'_> {
     }
 }
 
+fn only_team(teams: &[String]) -> Option<Box<str>> {
+    if let [team] = teams { Some(team.as_str().into()) } else { None }
+}
+
 pub(super) fn bare_team(id: &str) -> TeamAndMore {
     let team = Team { id: id.to_owned(), is_label: true, ..Team::default() };
-    TeamAndMore {
+    let team = FileTeam {
         team: Arc::new(team),
         organization: None,
         pass_through: PassThroughGrants::default(),
         mcp_servers: Names::Only(BTreeSet::new()),
         roles: HashMap::new(),
         tags: Vec::new(),
-        member_row: None,
         unlisted_member: None,
-    }
+    };
+    TeamAndMore { team: Arc::new(team), member_row: None }
 }
 
 pub(super) fn bare_organization(id: &str) -> Organization {

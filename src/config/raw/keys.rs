@@ -42,10 +42,32 @@ pub struct RawKeyFile {
     /// Labels of requests with a budget of their own.
     #[serde(default)]
     pub tags: Vec<RawTag>,
+    /// Keys that stand for what tokens claim (LiteLLM's `virtual_key_claim_field`).
+    #[serde(default)]
+    pub jwt_key_mappings: Vec<RawJwtKeyMapping>,
     /// What all requests together have spent, in US dollars; for `proxy_budget` of the configuration.
     pub proxy_spend: Option<f64>,
     /// When that begins anew; said to those who are refused.
     pub proxy_budget_reset_at: Option<String>,
+}
+
+/// A key that stands for what a token claims. Field names are LiteLLM's, but for `key_hash`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawJwtKeyMapping {
+    /// The claim.
+    pub jwt_claim_name: String,
+    /// Its value.
+    pub jwt_claim_value: String,
+    /// The key's `key_hash`.
+    pub key_hash: String,
+    /// `false` keeps the entry, and is as if it were not there.
+    #[serde(default = "yes")]
+    pub is_active: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// A virtual key. Field names are LiteLLM's.
@@ -132,6 +154,11 @@ pub struct RawUser {
     pub user_email: Option<String>,
     /// `proxy_admin`, `proxy_admin_viewer`, `org_admin`, `internal_user`, `internal_user_viewer`, `team` or `customer`.
     pub user_role: Option<String>,
+    /// What the identity provider calls the person, where that is not the identifier.
+    pub sso_user_id: Option<String>,
+    /// Teams the person is in. A token without a team acts for the team of a person who is in exactly one.
+    #[serde(default)]
+    pub teams: Vec<String>,
     /// Roles in organisations.
     #[serde(default)]
     pub organization_memberships: Vec<RawMembership>,

@@ -8,7 +8,7 @@ const MIN_SESSION: usize = 8;
 
 /// LiteLLM COMMON-4: a trace id of ours, or a session's of the client.
 pub(super) fn traced(facts: &Facts<'_>) -> Result<(), DenyReason> {
-    let agent = facts.identity.key().and_then(|key| key.agent.as_ref());
+    let agent = facts.identity.record().and_then(|key| key.agent.as_ref());
     let needed = agent.is_some_and(|agent| agent.needs_trace_id);
     if needed && !is_traced(facts) { Err(DenyReason::TraceIdMissing) } else { Ok(()) }
 }

@@ -149,10 +149,10 @@ fn each(asked: &Asked<'_>, level: Level, mut show: impl FnMut(&Budget)) {
     let (identity, named) = (asked.identity, asked.named);
     match level {
         Level::Key => {
-            let key = identity.key().filter(|_| asked.is_inference());
+            let key = identity.record().filter(|_| asked.is_inference());
             key.into_iter().flat_map(|key| std::iter::once(&key.budget).chain(&key.windows)).for_each(show);
         }
-        Level::KeyModel => each_model(asked, identity.key().map(|key| &key.model_budgets), show),
+        Level::KeyModel => each_model(asked, identity.record().map(|key| &key.model_budgets), show),
         Level::Team => {
             let team = identity.team().into_iter();
             team.flat_map(|team| std::iter::once(&team.budget).chain(&team.windows)).for_each(show);

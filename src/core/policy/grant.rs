@@ -31,7 +31,7 @@ impl Asked<'_> {
         let tools = self.request_grants().fold(Names::Any, |all, grants| all.and(&grants.tools));
         let objects = self.object_grants().fold(ObjectGrants::default(), |all, grants| all.and(grants));
         let models = if self.lists_models() { model::lists_told(self) } else { Vec::new() };
-        let of_key = self.identity.key().map(|key| &key.model_budgets);
+        let of_key = self.identity.record().map(|key| &key.model_budgets);
         let of_end_user = self.named.end_user.as_deref().map(|end_user| &end_user.model_budgets);
         let limited = self.identity.has_model_limits();
         let names = self.chains.iter().flat_map(Chain::names);

@@ -38,7 +38,7 @@ pub(super) fn aliases_end(asked: &Asked<'_>) -> Result<(), DenyReason> {
 /// The key's `models` (LiteLLM KEY-2), or its access groups. `all-team-models` leaves the decision to the
 /// team; without a team there is nobody to decide, so it grants nothing (A17, SEC-5).
 pub(super) fn granted_by_key(asked: &Asked<'_>) -> Result<(), DenyReason> {
-    let Some(key) = asked.identity.key() else {
+    let Some(key) = asked.identity.record() else {
         return Ok(());
     };
     if key.models.defers_to_team() && key.team.as_ref().is_some_and(|team| !team.is_label) {
@@ -51,7 +51,7 @@ pub(super) fn granted_by_key(asked: &Asked<'_>) -> Result<(), DenyReason> {
 /// The team's `models` (LiteLLM COMMON-2), its access groups, or those of the key that name the team or
 /// the key (T12, T14).
 pub(super) fn granted_by_team(asked: &Asked<'_>) -> Result<(), DenyReason> {
-    let of_key = asked.identity.key().and_then(|key| key.group_models.as_ref());
+    let of_key = asked.identity.record().and_then(|key| key.group_models.as_ref());
     let level = asked.identity.team().map(|team| Level {
         list: &team.models,
         groups: [team.group_models.as_ref(), of_key],
@@ -120,10 +120,10 @@ fn granted(asked: &Asked<'_>, level: Option<Level<'_>>, reason: DenyReason) -> R
 pub(super) fn lists_told(asked: &Asked<'_>) -> Vec<Names> {
     let key = asked
         .identity
-        .key()
+        .record()
         .filter(|key| !(key.models.defers_to_team() && key.team.as_ref().is_some_and(|team| !team.is_label)));
     let of_key = key.map(|key| (&key.models, [key.group_models.as_ref(), None]));
-    let group_models = asked.identity.key().and_then(|key| key.group_models.as_ref());
+    let group_models = asked.identity.record().and_then(|key| key.group_models.as_ref());
     let of_team = asked.identity.team().map(|team| (&team.models, [team.group_models.as_ref(), group_models]));
     let others = others(asked).map(|list| (list, [None, None]));
     let restricted = of_key.into_iter().chain(of_team).chain(others).filter(|(list, _)| !list.is_unrestricted());
@@ -144,7 +144,7 @@ fn is_restricted(asked: &Asked<'_>) -> bool {
 }
 
 fn lists<'a>(asked: &Asked<'a>) -> impl Iterator<Item = &'a ModelList> {
-    let key = asked.identity.key().map(|key| &key.models);
+    let key = asked.identity.record().map(|key| &key.models);
     let team = asked.identity.team().map(|team| &team.models);
     key.into_iter().chain(team).chain(others(asked))
 }

@@ -50,7 +50,7 @@ pub(super) fn enabled(facts: &Facts<'_>) -> Result<(), DenyReason> {
 
 /// The key's `allowed_routes` (LiteLLM AUTHZ-23). It restricts administrators too (OR7).
 pub(super) fn allowed_by_key(facts: &Facts<'_>) -> Result<(), DenyReason> {
-    let Some(key) = facts.identity.key() else {
+    let Some(key) = facts.identity.record() else {
         return Ok(());
     };
     let request = Request {

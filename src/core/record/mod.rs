@@ -146,6 +146,8 @@ pub struct User {
     pub budget: Budget,
     /// How much may be asked of the upstream.
     pub limits: Limits,
+    /// The team, of a person who is in exactly one (LiteLLM JWT 5.1, step 19).
+    pub only_team: Option<Box<str>>,
 }
 
 impl User {
@@ -161,6 +163,7 @@ impl User {
             active: true,
             budget: Budget::default(),
             limits: Limits::default(),
+            only_team: None,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
-use super::{Cached, Directory};
+use super::{Cached, Directory, Standing};
 use crate::core::credential::KeyHash;
 use crate::core::record::KeyRecord;
 
@@ -26,6 +26,8 @@ pub enum Change {
     EndUser(String),
     /// A tag.
     Tag(String),
+    /// Which key a claim stands for.
+    Mapping,
     /// Nobody knows what, or something that many records were made from.
     Anything,
 }
@@ -53,6 +55,12 @@ impl Changes<'_> {
             || is(&self.agents, key.agent.as_ref().map(|agent| &agent.id))
     }
 
+    /// Whether a part of a standing changed, which may not have been there before.
+    fn name(&self, who: &Standing) -> bool {
+        let is = |ids: &HashSet<&str>, id: &Option<Box<str>>| id.as_deref().is_some_and(|id| ids.contains(id));
+        is(&self.users, &who.user) || is(&self.teams, &who.team) || is(&self.organizations, &who.organization)
+    }
+
     fn is_about_keys_alone(&self) -> bool {
         [&self.users, &self.teams, &self.organizations, &self.projects, &self.agents].iter().all(|ids| ids.is_empty())
     }
@@ -78,11 +86,17 @@ impl<D: Directory + Send + Sync + 'static> Cached<D> {
                 Change::Agent(id) => drop(changes.agents.insert(id)),
                 Change::EndUser(id) => inner.end_users.forget(&id.as_str().into()),
                 Change::Tag(name) => inner.tags.forget(&name.as_str().into()),
+                Change::Mapping => inner.mappings.doubt(),
                 Change::Anything => self.doubt(),
             }
         }
         if all.iter().any(|change| matches!(change, Change::User(_) | Change::EndUser(_))) {
             inner.people.doubt();
+        }
+        let named = |change: &Change| matches!(change, Change::User(_) | Change::Team(_) | Change::Organization(_));
+        if all.iter().any(named) {
+            inner.names.doubt();
+            inner.standings.forget_where(|who, record| changes.touch(record) || changes.name(who));
         }
         // A replaced key is known under its old hash too (S-087); no other way leads from one to the other.
         let graced = inner.graced.load(Ordering::Acquire) && !changes.keys.is_empty();
@@ -98,6 +112,9 @@ impl<D: Directory + Send + Sync + 'static> Cached<D> {
         self.0.tags.watched(watched);
         self.0.people.watched(watched);
         self.0.proxy.watched(watched);
+        self.0.standings.watched(watched);
+        self.0.names.watched(watched);
+        self.0.mappings.watched(watched);
         self.0.stats.watched.store(u64::from(watched), Ordering::Relaxed);
         if watched {
             self.doubt();
@@ -111,5 +128,8 @@ impl<D: Directory + Send + Sync + 'static> Cached<D> {
         self.0.tags.doubt();
         self.0.people.doubt();
         self.0.proxy.doubt();
+        self.0.standings.doubt();
+        self.0.names.doubt();
+        self.0.mappings.doubt();
     }
 }

@@ -4,7 +4,7 @@ use std::hash::Hash;
 use std::sync::atomic::Ordering;
 
 use super::shelf::Shelf;
-use super::{Answer, Directory, Inner};
+use super::{AlsoKnownAs, Answer, ClaimValue, Directory, Inner, Resolved, Standing};
 use crate::core::budget::Budget;
 use crate::core::credential::KeyHash;
 use crate::core::record::{EndUser, KeyRecord, Tag};
@@ -26,6 +26,9 @@ pub(super) struct EndUsers;
 pub(super) struct Tags;
 pub(super) struct People;
 pub(super) struct Proxy;
+pub(super) struct Standings;
+pub(super) struct Names;
+pub(super) struct Mappings;
 
 impl<D: Directory + Sync> Kind<D> for Keys {
     type Key = KeyHash;
@@ -95,5 +98,44 @@ impl<D: Directory + Sync> Kind<D> for Proxy {
 
     fn ask(directory: &D, (): &()) -> impl Future<Output = Answer<Budget>> + Send {
         directory.proxy()
+    }
+}
+
+impl<D: Directory + Sync> Kind<D> for Standings {
+    type Key = Standing;
+    type Record = KeyRecord;
+
+    fn shelf(inner: &Inner<D>) -> &Shelf<Standing, KeyRecord> {
+        &inner.standings
+    }
+
+    fn ask(directory: &D, key: &Standing) -> impl Future<Output = Answer<KeyRecord>> + Send {
+        directory.standing(key)
+    }
+}
+
+impl<D: Directory + Sync> Kind<D> for Names {
+    type Key = AlsoKnownAs;
+    type Record = Resolved;
+
+    fn shelf(inner: &Inner<D>) -> &Shelf<AlsoKnownAs, Resolved> {
+        &inner.names
+    }
+
+    fn ask(directory: &D, key: &AlsoKnownAs) -> impl Future<Output = Answer<Resolved>> + Send {
+        directory.resolve(key)
+    }
+}
+
+impl<D: Directory + Sync> Kind<D> for Mappings {
+    type Key = ClaimValue;
+    type Record = KeyHash;
+
+    fn shelf(inner: &Inner<D>) -> &Shelf<ClaimValue, KeyHash> {
+        &inner.mappings
+    }
+
+    fn ask(directory: &D, key: &ClaimValue) -> impl Future<Output = Answer<KeyHash>> + Send {
+        directory.mapped_key(key)
     }
 }

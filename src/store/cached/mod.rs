@@ -19,13 +19,13 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
-use super::{Answer, Directory, Found, Trouble};
+use super::{AlsoKnownAs, Answer, ClaimValue, Directory, Found, Resolved, Standing, Trouble};
 use crate::core::budget::Budget;
 use crate::core::credential::KeyHash;
 use crate::core::decision::Outage;
 use crate::core::record::{EndUser, KeyRecord, Tag};
 use health::Health;
-use kind::{EndUsers, Keys, Kind, People, Proxy, Tags};
+use kind::{EndUsers, Keys, Kind, Mappings, Names, People, Proxy, Standings, Tags};
 use shelf::{Flight, Known, Limits, Shelf};
 
 pub use change::Change;
@@ -92,6 +92,9 @@ struct Inner<D> {
     tags: Shelf<Box<str>, Tag>,
     people: Shelf<Box<str>, ()>,
     proxy: Shelf<(), Budget>,
+    standings: Shelf<Standing, KeyRecord>,
+    names: Shelf<AlsoKnownAs, Resolved>,
+    mappings: Shelf<ClaimValue, KeyHash>,
     /// Turns for questions about what is known, and what is not.
     known: Semaphore,
     unknown: Semaphore,
@@ -124,6 +127,9 @@ impl<D: Directory + Send + Sync + 'static> Cached<D> {
             tags: Shelf::new(limits),
             people: Shelf::new(limits),
             proxy: Shelf::new(limits),
+            standings: Shelf::new(limits),
+            names: Shelf::new(limits),
+            mappings: Shelf::new(limits),
             known: Semaphore::new(questions),
             unknown: Semaphore::new(questions),
             patience: options.patience,
@@ -313,6 +319,18 @@ impl<D: Directory + Send + Sync + 'static> Directory for Cached<D> {
 
     async fn proxy(&self) -> Answer<Budget> {
         self.find::<Proxy>(()).await
+    }
+
+    async fn standing(&self, who: &Standing) -> Answer<KeyRecord> {
+        self.find::<Standings>(who.clone()).await
+    }
+
+    async fn resolve(&self, name: &AlsoKnownAs) -> Answer<Resolved> {
+        self.find::<Names>(name.clone()).await
+    }
+
+    async fn mapped_key(&self, claim: &ClaimValue) -> Answer<KeyHash> {
+        self.find::<Mappings>(claim.clone()).await
     }
 }
 

@@ -47,6 +47,22 @@ impl Directory for Arc<Fake> {
     async fn proxy(&self) -> Answer<Budget> {
         Ok(None)
     }
+
+    async fn standing(&self, who: &Standing) -> Answer<KeyRecord> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let user = who.user.as_deref().map(User::new).map(Arc::new);
+        Ok(Some(Found::fresh(Arc::new(KeyRecord { user, ..KeyRecord::new(KeyHash::of("")) }))))
+    }
+
+    async fn resolve(&self, _: &AlsoKnownAs) -> Answer<Resolved> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        Ok(Some(Found::fresh(Arc::new(Resolved::Several))))
+    }
+
+    async fn mapped_key(&self, _: &ClaimValue) -> Answer<KeyHash> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        Ok(None)
+    }
 }
 
 struct World {
@@ -339,6 +355,15 @@ async fn a_panic_of_the_store_is_an_outage_and_blocks_nobody_s252() {
         async fn proxy(&self) -> Answer<Budget> {
             Ok(None)
         }
+        async fn standing(&self, _: &Standing) -> Answer<KeyRecord> {
+            Ok(None)
+        }
+        async fn resolve(&self, _: &AlsoKnownAs) -> Answer<Resolved> {
+            Ok(None)
+        }
+        async fn mapped_key(&self, _: &ClaimValue) -> Answer<KeyHash> {
+            Ok(None)
+        }
     }
     let cache = Cached::new(Panics, &CacheOptions::default());
     for _ in 0..2 {
@@ -365,4 +390,35 @@ async fn what_was_loaded_together_does_not_expire_together_s201() {
     }
     assert_eq!(world.asked(), 2000);
     assert!(worst < 350, "{worst} in one second");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_calls_without_a_key_is_forgotten_by_part_s092() {
+    let World { fake, cache } = World::new(&CacheOptions::default());
+    cache.watched(true);
+    let asked = || fake.asked.load(Ordering::SeqCst);
+    let standing = |user: Option<&str>, team: Option<&str>| Standing {
+        user: user.map(Into::into),
+        team: team.map(Into::into),
+        organization: None,
+    };
+    let (ada, red) = (standing(Some("ada"), None), standing(None, Some("ada")));
+    for _ in 0..2 {
+        cache.standing(&ada).await.unwrap();
+        cache.standing(&red).await.unwrap();
+        cache.resolve(&AlsoKnownAs::Email("ada".into())).await.unwrap();
+        cache.resolve(&AlsoKnownAs::SsoId("ada".into())).await.unwrap();
+        cache.mapped_key(&ClaimValue { name: "sub".into(), value: "ada".into() }).await.unwrap();
+    }
+    assert_eq!(asked(), 5, "one text is five things, and each is asked for once");
+    cache.apply(&[Change::Team("ada".to_owned())]);
+    cache.standing(&ada).await.unwrap();
+    assert_eq!(asked(), 5, "the user is not the team of that name");
+    cache.standing(&red).await.unwrap();
+    assert_eq!(asked(), 6, "a team that was not there may have come");
+    cache.resolve(&AlsoKnownAs::Email("ada".into())).await.unwrap();
+    assert_eq!(asked(), 7, "a name may be another's now");
+    cache.apply(&[Change::Mapping]);
+    cache.mapped_key(&ClaimValue { name: "sub".into(), value: "ada".into() }).await.unwrap();
+    assert_eq!(asked(), 8);
 }

@@ -2,6 +2,7 @@
 //! that a decision depends on is an error, and whoever needs the record is refused.
 
 mod columns;
+mod document;
 mod money;
 mod named;
 mod people;
@@ -11,14 +12,13 @@ mod requests;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
+use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use super::sql::schema::Table;
+use super::Standing;
 use super::sql::tables::{
-    ACCESS_GROUP, AGENT, BUDGET, DEPRECATED_KEY, KEY, MEMBERSHIP, MODEL, OBJECT_PERMISSION, ORGANIZATION,
-    ORGANIZATION_MEMBERSHIP, PROJECT, TEAM, USER,
+    ACCESS_GROUP, AGENT, BUDGET, KEY, MEMBERSHIP, MODEL, OBJECT_PERMISSION, ORGANIZATION, ORGANIZATION_MEMBERSHIP,
+    PROJECT, TEAM, USER,
 };
 use crate::core::credential::KeyHash;
 use crate::core::model_list::ModelList;
@@ -26,8 +26,8 @@ use crate::core::record::permissions::{Names, ObjectGrants, RequestGrants, mcp_s
 use crate::core::record::{Agent, KeyRecord, Member, Organization, Permissions, Project, Team, User};
 use crate::core::route::grant::RouteGrants;
 use crate::core::route::groups::GroupNames;
-use crate::core::time;
 use columns::Columns;
+use document::{Document, Ids, Row, dangling, grace, one, parse, parse_all, related};
 use money::Window;
 use people::{DANGLING, OfTeam, TeamRows};
 use pool::{Pool, Recent};
@@ -69,38 +69,8 @@ pub struct Key {
     pub team_windows: Vec<Timestamp>,
 }
 
-/// The document of [`Queries::key`](super::sql::lookup::Queries).
-#[derive(Debug, Deserialize)]
-struct Document<'a> {
-    #[serde(borrow)]
-    revoke_at: Row<'a>,
-    key: Row<'a>,
-    key_budget: Row<'a>,
-    key_objects: Row<'a>,
-    key_groups: &'a RawValue,
-    team: Row<'a>,
-    team_aliases: Row<'a>,
-    team_objects: Row<'a>,
-    team_groups: &'a RawValue,
-    team_default: Row<'a>,
-    member: Row<'a>,
-    member_role: Option<String>,
-    member_budget: Row<'a>,
-    organization: Row<'a>,
-    organization_budget: Row<'a>,
-    organization_objects: Row<'a>,
-    project: Row<'a>,
-    project_budget: Row<'a>,
-    user: Row<'a>,
-    user_roles: &'a RawValue,
-    agent: Row<'a>,
-    agent_objects: Row<'a>,
-}
-
 /// A project, and the tags its keys inherit from it.
 type OfProject = (Arc<Project>, Vec<String>);
-
-type Row<'a> = Option<&'a RawValue>;
 
 impl Reader {
     /// A reader for a configuration.
@@ -135,8 +105,36 @@ impl Reader {
         }
         let windows = money::windows(&row, now)?;
         record.windows = windows.iter().map(|window| window.budget).collect();
-        let team_windows = self.owners(&row, &rows, now, &mut record)?;
+        let team_windows = self.owners(&Ids::of(&row)?, &rows, now, &mut record)?;
+        self.of_key(&row, &rows, &mut record)?;
         Ok(Some(Key { record, windows: since(&windows), team_windows }))
+    }
+
+    /// The record of somebody without a key. A part that has no row is absent, whatever `allow_orphan_keys`
+    /// says: whoever asks has to judge that.
+    ///
+    /// # Errors
+    /// A column that cannot be believed, or a reference to a row that is missing.
+    pub fn standing(&self, who: &Standing, document: &str, now: Timestamp) -> Result<Key, Unreadable> {
+        let rows: Document<'_> = serde_json::from_str(document).map_err(|_| Unreadable {
+            table: USER.name,
+            column: "*",
+            problem: "the answer is no document",
+        })?;
+        // No key has the hash of the empty text.
+        let mut record = KeyRecord { requests: Arc::clone(&self.usual), ..KeyRecord::new(KeyHash::of("")) };
+        let there = |id: &'_ Option<Box<str>>, row: Row<'_>| id.clone().filter(|_| row.is_some());
+        let (user, team) = (there(&who.user, rows.user), there(&who.team, rows.team));
+        let organization = there(&who.organization, rows.organization);
+        let ids = Ids {
+            user: user.as_deref(),
+            team: team.as_deref(),
+            organization: organization.as_deref(),
+            // One that was named and is not there is not its team's.
+            of_team: who.organization.is_none(),
+        };
+        let team_windows = self.owners(&ids, &rows, now, &mut record)?;
+        Ok(Key { record, windows: Vec::new(), team_windows })
     }
 
     /// What the key's own row says.
@@ -174,29 +172,39 @@ impl Reader {
         Ok(())
     }
 
-    /// Whom the key belongs to, and what it inherits from them. Returns when the windows of its team began.
-    fn owners(
-        &self,
-        row: &Columns,
-        rows: &Document<'_>,
-        now: Timestamp,
-        key: &mut KeyRecord,
-    ) -> Result<Vec<Timestamp>, Unreadable> {
-        key.user = self.user(row, rows)?;
+    /// The agent and the project the key belongs to.
+    fn of_key(&self, row: &Columns, rows: &Document<'_>, key: &mut KeyRecord) -> Result<(), Unreadable> {
         let made_of = [rows.agent, rows.agent_objects];
         key.agent = related(row.id("agent_id")?, &made_of, &self.agents, row.error("agent_id", DANGLING), || {
             people::agent(&one(&AGENT, rows.agent)?, parse(&OBJECT_PERMISSION, rows.agent_objects)?.as_ref())
         })?;
-        let team = self.team(row, rows, now)?;
+        if let Some((project, tags)) = self.project(row, rows)? {
+            key.tags.extend(tags);
+            key.project = Some(project);
+        }
+        Ok(())
+    }
+
+    /// Whose the key is, and what it inherits from them. Returns when the windows of its team began.
+    fn owners(
+        &self,
+        ids: &Ids<'_>,
+        rows: &Document<'_>,
+        now: Timestamp,
+        key: &mut KeyRecord,
+    ) -> Result<Vec<Timestamp>, Unreadable> {
+        key.user = self.user(ids, rows)?;
+        let team = self.team(ids, rows, now)?;
         let of_team = team.as_ref().map(|(_, of_team)| of_team);
         let made_of = [rows.organization, rows.organization_budget, rows.organization_objects];
-        let id = row.id("organization_id")?.or(of_team.and_then(|team| team.organization_id.as_deref()));
-        key.organization = related(id, &made_of, &self.organizations, row.error("organization_id", DANGLING), || {
+        let of_its_team = of_team.filter(|_| ids.of_team).and_then(|team| team.organization_id.as_deref());
+        let id = ids.organization.or(of_its_team);
+        key.organization = related(id, &made_of, &self.organizations, dangling("organization_id"), || {
             let budget = parse(&BUDGET, rows.organization_budget)?;
             let objects = parse(&OBJECT_PERMISSION, rows.organization_objects)?;
             people::organization(&one(&ORGANIZATION, rows.organization)?, budget.as_ref(), objects.as_ref())
         })?;
-        self.with_team(row, rows, of_team, key)?;
+        self.with_team(ids, rows, of_team, key)?;
         let mut windows = Vec::new();
         if let Some((team, of_team)) = team {
             if key.pass_through.is_empty() {
@@ -206,23 +214,19 @@ impl Reader {
             windows = since(&of_team.windows);
             key.team = Some(team);
         }
-        if let Some((project, tags)) = self.project(row, rows)? {
-            key.tags.extend(tags);
-            key.project = Some(project);
-        }
         Ok(windows)
     }
 
     /// What depends on the key and its team alike.
     fn with_team(
         &self,
-        row: &Columns,
+        ids: &Ids<'_>,
         rows: &Document<'_>,
         team: Option<&OfTeam>,
         key: &mut KeyRecord,
     ) -> Result<(), Unreadable> {
-        let groups = parse_all(&ACCESS_GROUP, rows.key_groups)?;
-        let granted = requests::groups(&groups, row.text("team_id")?, Some(&key.hash))?;
+        let groups = rows.key_groups.map(|groups| parse_all(&ACCESS_GROUP, groups)).transpose()?.unwrap_or_default();
+        let granted = requests::groups(&groups, ids.team, Some(&key.hash))?;
         key.group_models = granted.models;
         let nothing = Names::Only(BTreeSet::new());
         let of_team = team.map_or(&nothing, |team| &team.mcp_servers);
@@ -233,7 +237,7 @@ impl Reader {
             key.requests = Arc::clone(&self.usual);
         }
         if let Some(team) = team {
-            key.member = self.member(row, rows, team)?;
+            key.member = self.member(ids, rows, team)?;
             key.member_role.clone_from(&rows.member_role);
         }
         Ok(())
@@ -249,30 +253,29 @@ impl Reader {
         Ok(Some((self.projects.share(&made_of, project), tags)))
     }
 
-    fn user(&self, row: &Columns, rows: &Document<'_>) -> Result<Option<Arc<User>>, Unreadable> {
-        let id = row.id("user_id")?;
-        if let (Some(id), None, true) = (id, rows.user, self.meaning.allow_orphan_keys) {
+    fn user(&self, ids: &Ids<'_>, rows: &Document<'_>) -> Result<Option<Arc<User>>, Unreadable> {
+        if let (Some(id), None, true) = (ids.user, rows.user, self.meaning.allow_orphan_keys) {
             return Ok(Some(Arc::new(User::new(id))));
         }
         let made_of = [rows.user, Some(rows.user_roles)];
-        related(id, &made_of, &self.users, row.error("user_id", DANGLING), || {
+        related(ids.user, &made_of, &self.users, dangling("user_id"), || {
             people::user(&one(&USER, rows.user)?, &parse_all(&ORGANIZATION_MEMBERSHIP, rows.user_roles)?)
         })
     }
 
     fn team(
         &self,
-        row: &Columns,
+        ids: &Ids<'_>,
         rows: &Document<'_>,
         now: Timestamp,
     ) -> Result<Option<(Arc<Team>, OfTeam)>, Unreadable> {
-        let Some(id) = row.id("team_id")? else {
+        let Some(id) = ids.team else {
             return Ok(None);
         };
         if rows.team.is_none() {
             let bare = Team { id: id.to_owned(), is_label: true, ..Team::default() };
             let orphan = self.meaning.allow_orphan_keys.then(|| (Arc::new(bare), OfTeam::nothing()));
-            return orphan.map(Some).ok_or_else(|| row.error("team_id", DANGLING));
+            return orphan.map(Some).ok_or(dangling("team_id"));
         }
         let parts = TeamRows {
             team: one(&TEAM, rows.team)?,
@@ -287,9 +290,9 @@ impl Reader {
     }
 
     /// What the team says of the key's owner; else what it says of every member (LiteLLM COMMON-13).
-    fn member(&self, row: &Columns, rows: &Document<'_>, team: &OfTeam) -> Result<Option<Arc<Member>>, Unreadable> {
+    fn member(&self, ids: &Ids<'_>, rows: &Document<'_>, team: &OfTeam) -> Result<Option<Arc<Member>>, Unreadable> {
         let nothing_said = rows.member.is_none() && team.member_row.is_none();
-        if nothing_said || row.text("user_id")?.is_none() {
+        if nothing_said || ids.user.is_none() {
             return Ok(None);
         }
         let made_of = [rows.member, rows.member_budget, rows.team_default].map(|row| row.map(RawValue::get));
@@ -301,53 +304,8 @@ impl Reader {
     }
 }
 
-/// The record a key refers to: one for everybody whose rows read the same.
-fn related<T>(
-    id: Option<&str>,
-    rows: &[Row<'_>],
-    pool: &Pool<T>,
-    dangling: Unreadable,
-    make: impl FnOnce() -> Result<T, Unreadable>,
-) -> Result<Option<Arc<T>>, Unreadable> {
-    if id.is_none() {
-        return Ok(None);
-    }
-    if rows.first().is_none_or(Option::is_none) {
-        return Err(dangling);
-    }
-    let texts: Vec<_> = rows.iter().map(|row| row.map(RawValue::get)).collect();
-    pool.get(&texts, make).map(Some)
-}
-
-/// Until when a replaced key works.
-fn grace(rows: &Document<'_>) -> Result<Option<Timestamp>, Unreadable> {
-    let Some(text) = rows.revoke_at else {
-        return Ok(None);
-    };
-    let error = Unreadable { table: DEPRECATED_KEY.name, column: "revoke_at", problem: time::NO_TIME };
-    let text: String = serde_json::from_str(text.get()).map_err(|_| error)?;
-    let until = time::parse(&text).ok_or(error)?;
-    // Good until, and not at, that moment; `expires` is good at it.
-    Ok(Some(until.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(until)))
-}
-
 fn since(windows: &[Window]) -> Vec<Timestamp> {
     windows.iter().map(|window| window.since).collect()
-}
-
-fn parse(table: &Table, row: Row<'_>) -> Result<Option<Columns>, Unreadable> {
-    row.map(|row| Columns::parse(table, row.get())).transpose()
-}
-
-/// A row that is known to be there.
-fn one(table: &'static Table, row: Row<'_>) -> Result<Columns, Unreadable> {
-    parse(table, row)?.ok_or(Unreadable { table: table.name, column: "*", problem: DANGLING })
-}
-
-fn parse_all(table: &Table, rows: &RawValue) -> Result<Vec<Columns>, Unreadable> {
-    let error = Unreadable { table: table.name, column: "*", problem: "it is no list of rows" };
-    let rows: Vec<&RawValue> = serde_json::from_str(rows.get()).map_err(|_| error)?;
-    rows.into_iter().map(|row| Columns::parse(table, row.get())).collect()
 }
 
 #[cfg(test)]

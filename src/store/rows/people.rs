@@ -107,7 +107,12 @@ pub(super) fn user(row: &Columns, roles: &[Columns]) -> Result<User, Unreadable>
         active: User::is_active(row.metadata()?.raw("scim_active")),
         budget: money::budget(row, None)?,
         limits: money::limits(row)?,
+        only_team: only(&row.texts("teams")?.unwrap_or_default()),
     })
+}
+
+fn only(teams: &[&str]) -> Option<Box<str>> {
+    if let [team] = teams { Some((*team).into()) } else { None }
 }
 
 /// A text that is no role gives none (LiteLLM ID-3, and W13 for what LiteLLM makes of it).

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::store::sql::schema::Table;
 
 fn row(table: &Table, set: &Value) -> Value {
     let columns = table.columns.iter().filter(|column| column.read);

@@ -7,30 +7,52 @@ use super::tables::TABLES;
 /// Creates every table that is missing, and changes none that is there.
 #[must_use]
 pub fn create(dialect: Dialect) -> Vec<String> {
-    TABLES.iter().flat_map(|table| dialect.create(table)).collect()
+    TABLES.iter().map(|table| dialect.create(table)).collect()
+}
+
+/// Creates every index that is missing, under the name that LiteLLM gives it.
+#[must_use]
+pub fn index() -> Vec<String> {
+    TABLES.iter().flat_map(|table| indexes(table)).collect()
+}
+
+/// Adds a column to a table of an earlier version.
+#[must_use]
+pub fn add(dialect: Dialect, table: &Table, column: &Column) -> String {
+    // What is there already has no value for it.
+    let column = Column { required: false, ..*column };
+    format!("ALTER TABLE \"{}\" ADD COLUMN {}", table.name, dialect.column(&column, None))
+}
+
+fn indexes(table: &Table) -> Vec<String> {
+    let name = table.name;
+    let index = |kind: &str, columns: &[&str], end: &str| {
+        let (parts, columns) = (columns.join("_"), quoted(columns));
+        format!("CREATE {kind} IF NOT EXISTS \"{name}_{parts}_{end}\" ON \"{name}\" ({columns})")
+    };
+    let unique = table.unique.iter().map(|column| index("UNIQUE INDEX", &[column], "key"));
+    let together = Some(table.unique_together).filter(|columns| !columns.is_empty());
+    let together = together.map(|columns| index("UNIQUE INDEX", columns, "key"));
+    let searched = table.indexed.iter().map(|column| index("INDEX", &[column], "idx"));
+    unique.chain(together).chain(searched).collect()
 }
 
 impl Dialect {
-    fn create(self, table: &Table) -> Vec<String> {
-        let columns = table.columns.iter().map(|column| self.column(column));
-        let constraints = std::iter::once(format!("PRIMARY KEY ({})", quoted(table.key)))
-            .chain(table.unique.iter().map(|name| format!("UNIQUE (\"{name}\")")));
-        let lines: Vec<_> = columns.chain(constraints).collect();
+    fn create(self, table: &Table) -> String {
+        let columns = table.columns.iter().map(|column| self.column(column, self.default_of(column)));
+        let lines: Vec<_> = columns.chain([format!("PRIMARY KEY ({})", quoted(table.key))]).collect();
         let strict = match self {
             Self::Sqlite => " STRICT",
             Self::Postgres => "",
         };
         let name = table.name;
-        let create = format!("CREATE TABLE IF NOT EXISTS \"{name}\" (\n  {}\n){strict}", lines.join(",\n  "));
-        let index =
-            |column: &&str| format!("CREATE INDEX IF NOT EXISTS \"{name}_{column}_idx\" ON \"{name}\" (\"{column}\")");
-        std::iter::once(create).chain(table.indexed.iter().map(index)).collect()
+        format!("CREATE TABLE IF NOT EXISTS \"{name}\" (\n  {}\n){strict}", lines.join(",\n  "))
     }
 
-    fn column(self, column: &Column) -> String {
+    fn column(self, column: &Column, default: Option<&str>) -> String {
         let Column { name, kind, required, read: _ } = *column;
         let null = if required { " NOT NULL" } else { "" };
-        let default = self.default_of(column).map(|value| format!(" DEFAULT {value}")).unwrap_or_default();
+        let default = default.map(|value| format!(" DEFAULT {value}")).unwrap_or_default();
         let check = match (self, kind) {
             (Self::Sqlite, Kind::Texts) => format!(" CHECK (json_type(\"{name}\") = 'array')"),
             // To SQLite before 3.41, NULL is invalid.

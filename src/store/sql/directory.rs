@@ -7,13 +7,13 @@ use sqlx::SqlStr;
 
 use super::Database;
 use super::lookup::{MAX_DOCUMENT, Queries};
-use super::tables::{END_USER, KEY, SPEND_LOG, TAG};
+use super::tables::{END_USER, JWT_KEY_MAPPING, KEY, SPEND_LOG, TAG, USER};
 use crate::core::budget::{Amount, Budget};
 use crate::core::credential::KeyHash;
 use crate::core::decision::Outage;
 use crate::core::record::{EndUser, KeyRecord, Tag, Team};
 use crate::store::rows::{Key, Meaning, Reader, Unreadable};
-use crate::store::{Answer, Directory, Found, Trouble};
+use crate::store::{AlsoKnownAs, Answer, ClaimValue, Directory, Found, Resolved, Standing, Trouble};
 
 /// What one budget for everybody counts.
 const MONTH: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -118,6 +118,38 @@ impl<D: Database> Directory for SqlDirectory<D> {
         let since = (self.clock)().saturating_sub(MONTH).map_err(|_| Outage::Internal)?;
         let spend = amount(self.database.sum(&self.queries.spend, &[&utc(since)]).await?)?;
         Ok(Some(Found::fresh(Arc::new(Budget { spend, ..Budget::default() }))))
+    }
+
+    async fn standing(&self, who: &Standing) -> Answer<KeyRecord> {
+        let ids = [&who.user, &who.team, &who.organization].map(|id| id.as_deref().map(searchable));
+        let document = self.database.document(&self.queries.standing, &ids).await?;
+        let document = document.flatten().ok_or_else(|| too_long(USER.name))?;
+        let standing = self.reader.standing(who, &document, (self.clock)()).inspect_err(|error| log(error, ""))?;
+        Ok(Some(Found::fresh(Arc::new(self.sum_up(standing).await?))))
+    }
+
+    async fn resolve(&self, name: &AlsoKnownAs) -> Answer<Resolved> {
+        let names = &self.queries.names;
+        let (query, text) = match name {
+            AlsoKnownAs::SsoId(text) => (&names.sso_id, text),
+            AlsoKnownAs::Email(text) => (&names.email, text),
+            AlsoKnownAs::TeamAlias(text) => (&names.team, text),
+            AlsoKnownAs::OrganizationAlias(text) => (&names.organization, text),
+        };
+        let found = self.database.document(query, &[Some(searchable(text))]).await?;
+        let resolved = found.map(|id| id.map_or(Resolved::Several, |id| Resolved::One(id.into())));
+        Ok(resolved.map(Arc::new).map(Found::fresh))
+    }
+
+    async fn mapped_key(&self, claim: &ClaimValue) -> Answer<KeyHash> {
+        const TOKEN: &str = "it must be 64 lower-case hexadecimal digits";
+        let texts = [&claim.name, &claim.value].map(|text| Some(searchable(text)));
+        let Some(token) = self.database.document(&self.queries.mapped_key, &texts).await? else {
+            return Ok(None);
+        };
+        let unreadable = Unreadable { table: JWT_KEY_MAPPING.name, column: "token", problem: TOKEN };
+        let hash = token.and_then(|token| KeyHash::from_hex(&token)).ok_or(unreadable);
+        Ok(Some(Found::fresh(Arc::new(hash.inspect_err(|error| log(error, ""))?))))
     }
 }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
 
 use super::Dialect;
+use super::schema::Table;
 use super::tables::{
-    ACCESS_GROUP, AGENT, BUDGET, DEPRECATED_KEY, END_USER, KEY, MEMBERSHIP, MODEL, OBJECT_PERMISSION, ORGANIZATION,
-    ORGANIZATION_MEMBERSHIP, PROJECT, SPEND_LOG, TAG, TEAM, USER,
+    ACCESS_GROUP, AGENT, BUDGET, DEPRECATED_KEY, END_USER, JWT_KEY_MAPPING, KEY, MEMBERSHIP, MODEL, OBJECT_PERMISSION,
+    ORGANIZATION, ORGANIZATION_MEMBERSHIP, PROJECT, SPEND_LOG, TAG, TEAM, USER,
 };
 
 /// Longest document that is read. A key beyond it is refused (S-189).
@@ -24,12 +25,43 @@ pub struct Queries {
     pub tag: SqlStr,
     /// `$1` is a text. A row: it is the id of an end user, or the id or e-mail address of a user.
     pub known: SqlStr,
+    /// `$1` is a user's id, `$2` a team's, `$3` an organisation's; each may be NULL. Always one row.
+    pub standing: SqlStr,
+    /// `$1` is another name than the id. No row: nobody's. NULL: the name of several.
+    pub names: Names,
+    /// `$1` is the name of a claim, `$2` its value. The hash of the key it stands for.
+    pub mapped_key: SqlStr,
     /// `$1` is a time: what everybody spent since.
     pub spend: SqlStr,
     /// `$1` is a time, `$2` a key's hash: what the key spent since.
     pub key_spend: SqlStr,
     /// `$1` is a time, `$2` a team's id: what the team spent since.
     pub team_spend: SqlStr,
+}
+
+/// The queries for the id behind a name.
+#[derive(Debug)]
+pub struct Names {
+    /// Of a user, by what the identity provider calls it.
+    pub sso_id: SqlStr,
+    /// Of a user, by an e-mail address.
+    pub email: SqlStr,
+    /// Of a team.
+    pub team: SqlStr,
+    /// Of an organisation.
+    pub organization: SqlStr,
+}
+
+impl Names {
+    fn new() -> Self {
+        let is = |column: &str| format!("{column} = $1");
+        Self {
+            sso_id: sql(id_of(&USER, &is("sso_user_id"))),
+            email: sql(id_of(&USER, "lower(user_email) = lower($1)")),
+            team: sql(id_of(&TEAM, &is("team_alias"))),
+            organization: sql(id_of(&ORGANIZATION, &is("organization_alias"))),
+        }
+    }
 }
 
 impl Queries {
@@ -41,6 +73,9 @@ impl Queries {
             end_user: sql(bounded(&end_user(dialect))),
             tag: sql(bounded(&tag(dialect))),
             known: sql(known()),
+            standing: sql(bounded(&standing(dialect))),
+            names: Names::new(),
+            mapped_key: sql(mapped_key()),
             spend: sql(spend(dialect, "")),
             key_spend: sql(spend(dialect, " AND api_key = $2")),
             team_spend: sql(spend(dialect, " AND team_id = $2")),
@@ -63,34 +98,21 @@ fn bounded(query: &str) -> String {
 fn key(dialect: Dialect) -> String {
     let Dialects { null_time, text } = Dialects::of(dialect);
     let (key, deprecated) = (KEY.name, DEPRECATED_KEY.name);
-    let members = [
+    let mut members = vec![
         ("revoke_at", "r.revoke_at".to_owned()),
         ("key", dialect.row(&KEY, "k")),
         ("key_budget", dialect.row(&BUDGET, "kb")),
         ("key_objects", dialect.permission("kop")),
         ("key_groups", dialect.rows(&ACCESS_GROUP, "g", &dialect.is_in("g.access_group_id", "k.access_group_ids"))),
-        ("team", dialect.row(&TEAM, "t")),
-        ("team_aliases", dialect.row(&MODEL, "tal")),
-        ("team_objects", dialect.permission("top")),
-        ("team_groups", dialect.rows(&ACCESS_GROUP, "g", &dialect.is_in("g.access_group_id", "t.access_group_ids"))),
-        ("team_default", dialect.row(&BUDGET, "tdb")),
-        ("member", dialect.row(&MEMBERSHIP, "tm")),
-        ("member_role", dialect.member_role("t.members_with_roles", "k.user_id")),
-        ("member_budget", dialect.row(&BUDGET, "tmb")),
-        ("organization", dialect.row(&ORGANIZATION, "o")),
-        ("organization_budget", dialect.row(&BUDGET, "ob")),
-        ("organization_objects", dialect.permission("oop")),
         ("project", dialect.row(&PROJECT, "p")),
         ("project_budget", dialect.row(&BUDGET, "pb")),
-        ("user", dialect.row(&USER, "u")),
-        ("user_roles", dialect.rows(&ORGANIZATION_MEMBERSHIP, "om", "om.user_id = k.user_id")),
         ("agent", dialect.row(&AGENT, "a")),
         ("agent_objects", dialect.permission("aop")),
     ];
-    let document = document(dialect, &members);
-    let (team, budget, organization) = (TEAM.name, BUDGET.name, ORGANIZATION.name);
-    let (project, user, agent, objects) = (PROJECT.name, USER.name, AGENT.name, OBJECT_PERMISSION.name);
-    let (membership, model) = (MEMBERSHIP.name, MODEL.name);
+    members.extend(place(dialect));
+    let (document, place) = (document(dialect, &members), place_joins());
+    let (budget, objects) = (BUDGET.name, OBJECT_PERMISSION.name);
+    let (project, agent) = (PROJECT.name, AGENT.name);
     format!(
         r#"WITH resolved AS (
   SELECT k.token AS token, {null_time} AS revoke_at FROM "{key}" k WHERE k.token = $1
@@ -103,7 +125,50 @@ SELECT {document}{text} AS document
   JOIN "{key}" k ON k.token = r.token
   LEFT JOIN "{budget}" kb ON kb.budget_id = k.budget_id
   LEFT JOIN "{objects}" kop ON kop.object_permission_id = k.object_permission_id
-  LEFT JOIN "{team}" t ON t.team_id = k.team_id
+{place}
+  LEFT JOIN "{project}" p ON p.project_id = k.project_id
+  LEFT JOIN "{budget}" pb ON pb.budget_id = p.budget_id
+  LEFT JOIN "{agent}" a ON a.agent_id = k.agent_id
+  LEFT JOIN "{objects}" aop ON aop.object_permission_id = a.object_permission_id"#
+    )
+}
+
+/// The same without a key.
+fn standing(dialect: Dialect) -> String {
+    let Dialects { text, .. } = Dialects::of(dialect);
+    let (document, place) = (document(dialect, &place(dialect)), place_joins());
+    format!(
+        r"SELECT {document}{text} AS document
+  FROM (SELECT $1{text} AS user_id, $2{text} AS team_id, $3{text} AS organization_id) k
+{place}"
+    )
+}
+
+/// Who somebody is, and where: what `user_id`, `team_id` and `organization_id` of `k` point to.
+fn place(dialect: Dialect) -> Vec<(&'static str, String)> {
+    vec![
+        ("team", dialect.row(&TEAM, "t")),
+        ("team_aliases", dialect.row(&MODEL, "tal")),
+        ("team_objects", dialect.permission("top")),
+        ("team_groups", dialect.rows(&ACCESS_GROUP, "g", &dialect.is_in("g.access_group_id", "t.access_group_ids"))),
+        ("team_default", dialect.row(&BUDGET, "tdb")),
+        ("member", dialect.row(&MEMBERSHIP, "tm")),
+        ("member_role", dialect.member_role("t.members_with_roles", "k.user_id")),
+        ("member_budget", dialect.row(&BUDGET, "tmb")),
+        ("organization", dialect.row(&ORGANIZATION, "o")),
+        ("organization_budget", dialect.row(&BUDGET, "ob")),
+        ("organization_objects", dialect.permission("oop")),
+        ("user", dialect.row(&USER, "u")),
+        ("user_roles", dialect.rows(&ORGANIZATION_MEMBERSHIP, "om", "om.user_id = k.user_id")),
+    ]
+}
+
+/// Their joins.
+fn place_joins() -> String {
+    let (team, budget, organization) = (TEAM.name, BUDGET.name, ORGANIZATION.name);
+    let (user, objects, membership, model) = (USER.name, OBJECT_PERMISSION.name, MEMBERSHIP.name, MODEL.name);
+    format!(
+        r#"  LEFT JOIN "{team}" t ON t.team_id = k.team_id
   LEFT JOIN "{model}" tal ON tal.id = t.model_id
   LEFT JOIN "{objects}" top ON top.object_permission_id = t.object_permission_id
   LEFT JOIN "{budget}" tdb ON tdb.budget_id = t.metadata ->> 'team_member_budget_id'
@@ -112,12 +177,20 @@ SELECT {document}{text} AS document
   LEFT JOIN "{organization}" o ON o.organization_id = COALESCE(k.organization_id, t.organization_id)
   LEFT JOIN "{budget}" ob ON ob.budget_id = o.budget_id
   LEFT JOIN "{objects}" oop ON oop.object_permission_id = o.object_permission_id
-  LEFT JOIN "{project}" p ON p.project_id = k.project_id
-  LEFT JOIN "{budget}" pb ON pb.budget_id = p.budget_id
-  LEFT JOIN "{user}" u ON u.user_id = k.user_id
-  LEFT JOIN "{agent}" a ON a.agent_id = k.agent_id
-  LEFT JOIN "{objects}" aop ON aop.object_permission_id = a.object_permission_id"#
+  LEFT JOIN "{user}" u ON u.user_id = k.user_id"#
     )
+}
+
+/// The id of the only row; NULL when there are more, no row when there is none.
+fn id_of(table: &Table, condition: &str) -> String {
+    let (name, id) = (table.name, table.key.first().copied().unwrap_or_default());
+    format!(r#"SELECT CASE count(*) WHEN 1 THEN min({id}) END FROM "{name}" WHERE {condition} HAVING count(*) > 0"#)
+}
+
+/// LiteLLM LOOK-14.
+fn mapped_key() -> String {
+    let name = JWT_KEY_MAPPING.name;
+    format!(r#"SELECT token FROM "{name}" WHERE jwt_claim_name = $1 AND jwt_claim_value = $2 AND is_active"#)
 }
 
 fn end_user(dialect: Dialect) -> String {

@@ -9,6 +9,8 @@ pub struct Table {
     pub key: &'static [&'static str],
     /// Columns that are unique beside it.
     pub unique: &'static [&'static str],
+    /// Columns that are unique together.
+    pub unique_together: &'static [&'static str],
     /// Columns that are searched by, beside those.
     pub indexed: &'static [&'static str],
     /// The columns, in LiteLLM's order.
@@ -67,12 +69,17 @@ impl Column {
 }
 
 pub(super) const fn table(name: &'static str, key: &'static [&'static str], columns: &'static [Column]) -> Table {
-    Table { name, key, unique: &[], indexed: &[], columns }
+    Table { name, key, unique: &[], unique_together: &[], indexed: &[], columns }
 }
 
 impl Table {
     pub(super) const fn unique(mut self, columns: &'static [&'static str]) -> Self {
         self.unique = columns;
+        self
+    }
+
+    pub(super) const fn unique_together(mut self, columns: &'static [&'static str]) -> Self {
+        self.unique_together = columns;
         self
     }
 

@@ -124,8 +124,9 @@ pub const USER: Table = table(
         read("user_id", Text).required(),
         kept("user_alias", Text),
         kept("team_id", Text),
+        read("sso_user_id", Text),
         kept("organization_id", Text),
-        kept("teams", Texts),
+        read("teams", Texts),
         read("user_role", Text),
         read("max_budget", Float),
         read("spend", Float).required(),
@@ -142,7 +143,8 @@ pub const USER: Table = table(
         kept("created_at", Time),
         kept("updated_at", Time),
     ],
-);
+)
+.unique(&["sso_user_id"]);
 
 /// Organisations.
 pub const ORGANIZATION: Table = table(
@@ -342,6 +344,25 @@ pub const SPEND_LOG: Table = table(
 )
 .indexed(&["startTime"]);
 
+/// Which keys claims of tokens stand for.
+pub const JWT_KEY_MAPPING: Table = table(
+    "LiteLLM_JWTKeyMapping",
+    &["id"],
+    &[
+        kept("id", Text).required(),
+        read("jwt_claim_name", Text).required(),
+        read("jwt_claim_value", Text).required(),
+        read("token", Text).required(),
+        kept("description", Text),
+        read("is_active", Bool).required(),
+        kept("created_at", Time).required(),
+        kept("updated_at", Time).required(),
+        kept("created_by", Text),
+        kept("updated_by", Text),
+    ],
+)
+.unique_together(&["jwt_claim_name", "jwt_claim_value"]);
+
 /// Every table that is read.
 pub const TABLES: &[&Table] = &[
     &KEY,
@@ -360,4 +381,5 @@ pub const TABLES: &[&Table] = &[
     &OBJECT_PERMISSION,
     &AGENT,
     &SPEND_LOG,
+    &JWT_KEY_MAPPING,
 ];

@@ -2,8 +2,8 @@
 
 use super::schema::Table;
 use super::tables::{
-    ACCESS_GROUP, AGENT, BUDGET, DEPRECATED_KEY, END_USER, KEY, MEMBERSHIP, MODEL, OBJECT_PERMISSION, ORGANIZATION,
-    ORGANIZATION_MEMBERSHIP, PROJECT, TAG, TEAM, USER,
+    ACCESS_GROUP, AGENT, BUDGET, DEPRECATED_KEY, END_USER, JWT_KEY_MAPPING, KEY, MEMBERSHIP, MODEL, OBJECT_PERMISSION,
+    ORGANIZATION, ORGANIZATION_MEMBERSHIP, PROJECT, TAG, TEAM, USER,
 };
 use crate::core::credential::KeyHash;
 use crate::store::cached::Change;
@@ -26,6 +26,7 @@ pub const WATCHED: &[(&Table, char, &str)] = &[
     (&AGENT, 'G', "agent_id"),
     (&END_USER, 'E', "user_id"),
     (&TAG, 'L', "tag_name"),
+    (&JWT_KEY_MAPPING, 'M', "id"),
     (&BUDGET, 'A', "budget_id"),
     (&MODEL, 'A', "id"),
     (&ACCESS_GROUP, 'A', "access_group_id"),
@@ -115,6 +116,7 @@ pub fn change(payload: &str) -> Change {
         "G" => Change::Agent(id()),
         "E" => Change::EndUser(id()),
         "L" => Change::Tag(id()),
+        "M" => Change::Mapping,
         _ => Change::Anything,
     }
 }

@@ -6,7 +6,7 @@ use tollgate::core::credential::KeyHash;
 use tollgate::core::record::{EndUser, KeyRecord, Tag};
 use tollgate::store::sql::schema::Table;
 use tollgate::store::sql::{Interpretation, SqlDirectory, tables};
-use tollgate::store::{Directory, FileStore, Sqlite, Store};
+use tollgate::store::{AlsoKnownAs, ClaimValue, Directory, FileStore, Resolved, Sqlite, Standing, Store};
 
 use super::world::{self, Database};
 use crate::harness::{Files, config, environment, hash};
@@ -55,6 +55,8 @@ keys:
 users:
 - user_id: ada
   user_email: ada@example.com
+  sso_user_id: idp|ada
+  teams: [red]
   user_role: org_admin
   models: [gpt-4o]
   max_budget: 100
@@ -64,8 +66,8 @@ users:
   tpm_limit: 6000
   max_parallel_requests: 6
   organization_memberships: [{{ organization_id: acme, user_role: org_admin }}]
-- {{ user_id: bob }}
-- {{ user_id: gone, metadata: {{ scim_active: 'false' }} }}
+- {{ user_id: bob, user_email: SHARED@example.com, teams: [red, blue] }}
+- {{ user_id: gone, user_email: shared@example.com, metadata: {{ scim_active: 'false' }} }}
 teams:
 - team_id: red
   team_alias: Red
@@ -109,17 +111,20 @@ end_users:
 - {{ user_id: c1, blocked: true, allowed_model_region: eu, spend: 1, budget_id: project-row }}
 - {{ user_id: c2, spend: 1 }}
 tags: [{{ tag_name: batch, spend: 4, budget_id: tag-row }}]
+jwt_key_mappings:
+- {{ jwt_claim_name: client_id, jwt_claim_value: app, key_hash: {plain} }}
+- {{ jwt_claim_name: client_id, jwt_claim_value: off, key_hash: {plain}, is_active: false }}
 "#
     )
 }
 
 /// The same, as rows.
 async fn fill(database: &Database) {
-    for (table, row) in shared_rows().into_iter().chain(people()) {
+    database.key("sk-plain", json!({})).await;
+    for (table, row) in shared_rows().into_iter().chain(people()).chain(mappings()) {
         database.put(table, row).await;
     }
     let full = hash("sk-full");
-    database.key("sk-plain", json!({})).await;
     let row = json!({
         "key_alias": "full", "blocked": true, "expires": "2027-01-31T12:00:00.250",
         "models": ["gpt-4o", "claude-*", "all-team-models"],
@@ -221,6 +226,19 @@ fn shared_rows() -> Vec<(&'static Table, serde_json::Value)> {
     ]
 }
 
+fn mappings() -> Vec<(&'static Table, serde_json::Value)> {
+    vec![
+        (
+            &tables::JWT_KEY_MAPPING,
+            json!({"id": "1", "jwt_claim_name": "client_id", "jwt_claim_value": "app", "token": hash("sk-plain"), "is_active": true}),
+        ),
+        (
+            &tables::JWT_KEY_MAPPING,
+            json!({"id": "2", "jwt_claim_name": "client_id", "jwt_claim_value": "off", "token": hash("sk-plain"), "is_active": false}),
+        ),
+    ]
+}
+
 fn people() -> Vec<(&'static Table, serde_json::Value)> {
     vec![
         (
@@ -233,13 +251,16 @@ fn people() -> Vec<(&'static Table, serde_json::Value)> {
         (
             &tables::USER,
             json!({
-                "user_id": "ada", "user_email": "ada@example.com", "user_role": "org_admin", "models": ["gpt-4o"],
+                "user_id": "ada", "user_email": "ada@example.com", "sso_user_id": "idp|ada", "teams": ["red"], "user_role": "org_admin", "models": ["gpt-4o"],
                 "max_budget": 100, "spend": 12.5, "budget_reset_at": "2026-07-01T00:00:00",
                 "rpm_limit": 60, "tpm_limit": 6000, "max_parallel_requests": 6,
             }),
         ),
-        (&tables::USER, json!({"user_id": "bob"})),
-        (&tables::USER, json!({"user_id": "gone", "metadata": {"scim_active": "false"}})),
+        (&tables::USER, json!({"user_id": "bob", "user_email": "SHARED@example.com", "teams": ["red", "blue"]})),
+        (
+            &tables::USER,
+            json!({"user_id": "gone", "user_email": "shared@example.com", "metadata": {"scim_active": "false"}}),
+        ),
         (
             &tables::ORGANIZATION_MEMBERSHIP,
             json!({"user_id": "ada", "organization_id": "acme", "user_role": "org_admin"}),
@@ -318,6 +339,59 @@ async fn keeps_the_contract(directory: &impl Directory, file: &FileStore) {
     for name in ["batch", "unknown", "a\0b"] {
         assert_eq!(tag(directory, name).await, tag(file, name).await, "{name:?}");
     }
+    keeps_the_contract_about_tokens(directory, file).await;
+}
+
+async fn keeps_the_contract_about_tokens(directory: &impl Directory, file: &FileStore) {
+    let ids = |user: &str, team: &str, organization: &str| {
+        let id = |text: &str| Some(Box::from(text)).filter(|_| !text.is_empty());
+        Standing { user: id(user), team: id(team), organization: id(organization) }
+    };
+    for (who, there) in [
+        (ids("", "", ""), [false, false, false]),
+        (ids("ada", "", ""), [true, false, false]),
+        (ids("ada", "red", ""), [true, true, true]),
+        (ids("ada", "red", "nobody"), [true, true, false]),
+        (ids("ada", "blue", "acme"), [true, true, true]),
+        (ids("bob", "red", "acme"), [true, true, true]),
+        (ids("nobody", "red", ""), [false, true, true]),
+        (ids("gone", "nobody", ""), [true, false, false]),
+        (ids("", "red", ""), [false, true, true]),
+        (ids("a\0b", "a\0b", "'; DROP TABLE x; --"), [false, false, false]),
+    ] {
+        let expected = file.standing(&who).await.unwrap().map(|found| found.record);
+        let said = directory.standing(&who).await.unwrap().map(|found| found.record);
+        let differences = differences(&said.as_deref().cloned(), &expected.as_deref().cloned());
+        assert!(said == expected, "{who:?}: {differences}");
+        let said = said.unwrap();
+        assert_eq!([said.user.is_some(), said.team.is_some(), said.organization.is_some()], there, "{who:?}");
+    }
+    for (name, expected) in [
+        (AlsoKnownAs::SsoId("idp|ada".into()), Some("ada")),
+        (AlsoKnownAs::SsoId("ada".into()), None),
+        (AlsoKnownAs::Email("Ada@Example.com".into()), Some("ada")),
+        (AlsoKnownAs::Email("shared@example.com".into()), Some("")),
+        (AlsoKnownAs::TeamAlias("Red".into()), Some("red")),
+        (AlsoKnownAs::TeamAlias("red".into()), None),
+        (AlsoKnownAs::OrganizationAlias("Acme".into()), Some("acme")),
+        (AlsoKnownAs::OrganizationAlias("a\0b".into()), None),
+    ] {
+        let expected = expected.map(|id| if id.is_empty() { Resolved::Several } else { Resolved::One(id.into()) });
+        for said in [directory.resolve(&name).await.unwrap(), file.resolve(&name).await.unwrap()] {
+            assert_eq!(said.map(|found| Resolved::clone(&found.record)), expected, "{name:?}");
+        }
+    }
+    for (name, value, key) in [
+        ("client_id", "app", Some("sk-plain")),
+        ("client_id", "off", None),
+        ("client_id", "a\0b", None),
+        ("app", "client_id", None),
+    ] {
+        let claim = ClaimValue { name: name.into(), value: value.into() };
+        for said in [directory.mapped_key(&claim).await.unwrap(), file.mapped_key(&claim).await.unwrap()] {
+            assert_eq!(said.map(|found| *found.record), key.map(KeyHash::of), "{claim:?}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -335,6 +409,33 @@ async fn every_store_says_the_same() {
             world::Directory::Postgres(directory) => keeps_the_contract(&directory, file).await,
         }
     }
+}
+
+#[tokio::test]
+async fn a_file_of_an_earlier_version_gets_what_it_lacks() {
+    let database = Database::sqlite().await;
+    fill(&database).await;
+    for statement in [
+        "DROP TABLE \"LiteLLM_JWTKeyMapping\"",
+        "DROP INDEX \"LiteLLM_UserTable_sso_user_id_key\"",
+        "ALTER TABLE \"LiteLLM_UserTable\" DROP COLUMN sso_user_id",
+        "PRAGMA user_version = 1",
+    ] {
+        database.sql(statement).await;
+    }
+    let Database::Sqlite(_, directory) = &database else { unreachable!() };
+    let file = directory.path().join("tollgate.db");
+    let sqlite = Sqlite::open(&file, world::DEADLINE);
+    for _ in 0..2 {
+        sqlite.migrate(&file).await.unwrap();
+    }
+    let directory = SqlDirectory::new(sqlite, Interpretation::default(), world::now);
+    assert!(key(&directory, "sk-full").await.is_some());
+    assert!(directory.resolve(&AlsoKnownAs::SsoId("idp|ada".into())).await.unwrap().is_none());
+    let claim = ClaimValue { name: "client_id".into(), value: "app".into() };
+    assert!(directory.mapped_key(&claim).await.unwrap().is_none());
+    let twice = "UPDATE \"LiteLLM_UserTable\" SET sso_user_id = 'one'";
+    assert!(sqlx::query(twice).execute(directory.database().pool()).await.is_err(), "it is unique again");
 }
 
 #[tokio::test]
