@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::authn::bearer::{Asking, Undecided};
 use crate::authn::{Authenticator, Failure, Identified};
 use crate::core::ask::rules::RequestRules;
 use crate::core::ask::{self, Ask, BodyLimits, Reading};
@@ -11,6 +12,7 @@ use crate::core::decision::Decision;
 use crate::core::deny::DenyReason;
 use crate::core::extract::{Extractor, Input};
 use crate::core::identity::Identity;
+use crate::core::jwt::team::{NoTeam, Obstacle};
 use crate::core::models::ModelMap;
 use crate::core::mutate::{HeaderPolicy, Mutations};
 use crate::core::path::Target;
@@ -122,9 +124,15 @@ async fn journey(
     }
 
     let credential = snapshot.extractor.credential(&input)?;
-    let Identified { identity, stale } = snapshot.authenticator.identify(&credential).await?;
-    evidence.stale = stale;
-    let identity = evidence.identity.insert(identity);
+    let asking = Asking { path: &target.path, found: found.as_ref(), headers: &view.headers };
+    let mut caller = snapshot.authenticator.identify(&credential, &asking, now).await?;
+    if let Some(undecided) = caller.undecided.take() {
+        evidence.identity = Some(caller.identity.clone());
+        let facts = facts(snapshot, &caller.identity, &input, method, found.as_ref(), now);
+        caller = act_for_a_team(snapshot, view, &target, &facts, &undecided).await?;
+    }
+    evidence.stale = caller.stale;
+    let identity = evidence.identity.insert(caller.identity);
 
     let facts = facts(snapshot, identity, &input, method, found.as_ref(), now);
     policy::judge_caller(&facts)?;
@@ -141,7 +149,37 @@ async fn journey(
     }
     let mutations = snapshot.headers.mutations(identity, asked.about(), &credential.places, &input)?;
     evidence.grant = Some(asked.grant());
+    snapshot.authenticator.write_later(caller.writes)?;
     Ok(allow(mutations))
+}
+
+/// Of several teams a bearer acts for the first that may do what is asked (LiteLLM 6.4), so the request is read before
+/// it is known who asks. What no team can change is asked first.
+async fn act_for_a_team(
+    snapshot: &Snapshot,
+    view: &RequestView<'_>,
+    target: &Target<'_>,
+    facts: &Facts<'_>,
+    undecided: &Undecided,
+) -> Result<Identified, Failure> {
+    policy::judge_open(facts)?;
+    let ask = read(snapshot, view, facts, target)?;
+    let (mut nearest, nothing) = (None, Named::default());
+    for team in undecided.teams() {
+        let obstacle = match snapshot.authenticator.acting_for(undecided, team).await? {
+            None => Obstacle::Unknown,
+            Some(candidate) => {
+                let facts = Facts { identity: &candidate.identity, ..*facts };
+                let asked = Asked::new(facts, Ok(&ask), &nothing, &snapshot.models);
+                match policy::obstacle(&asked) {
+                    None => return Ok(candidate),
+                    Some(obstacle) => obstacle,
+                }
+            }
+        };
+        nearest = nearest.max(Some(obstacle));
+    }
+    Err(DenyReason::from(NoTeam::of(nearest)).into())
 }
 
 fn allow(mutations: Mutations) -> Decision {
@@ -265,7 +303,15 @@ fn read(
         rules: &snapshot.request,
         wanted: policy::wanted(facts.identity, &snapshot.request),
     };
-    facts.found.map_or(Ok(Ask::default()), |found| ask::read(view, target.query, facts.method, found, &reading))
+    let found = facts.found.map_or(Ok(Ask::default()), |found| {
+        ask::read(view, target.query, facts.method, found, &reading)
+    });
+    let end_user = facts.identity.bearer().and_then(|bearer| bearer.end_user.as_ref());
+    found.map(|ask| match end_user {
+        // What is vouched for wins over what is said (V131).
+        Some(end_user) => Ask { end_user: Some(end_user.clone()), end_user_in_query: false, ..ask },
+        None => ask,
+    })
 }
 
 /// What anybody may do to a public path.

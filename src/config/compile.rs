@@ -1,5 +1,6 @@
 //! What was written becomes what will run. Every problem is reported at once.
 
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,12 +11,13 @@ use super::raw::{
     RawConfig, RawCredentials, RawEnvoy, RawHeaders, RawKeyFile, RawKeys, RawLimits, RawListen, RawSource,
     RawUpstreamCredential,
 };
-use super::{keys, models, request, routes, secret, store};
+use super::{jwt, keys, models, request, routes, secret, store};
 use crate::authn::{Authenticator, MasterKey};
 use crate::core::ask::BodyLimits;
 use crate::core::extract::{CREDENTIAL_HEADERS, Extractor, OptionalSource};
 use crate::core::header::{HeaderName, HeaderValue};
 use crate::core::mutate::HeaderPolicy;
+use crate::core::route::RouteTable;
 use crate::core::route::groups::GroupNames;
 use crate::engine::Snapshot;
 use crate::store::{DatabaseStore, FileStore, Store};
@@ -35,6 +37,31 @@ impl Section<'_, '_> {
 
     pub(super) fn warning(&mut self, place: &str, text: impl Into<String>) {
         self.warnings.add(self.file, place, text);
+    }
+
+    /// How many problems there are so far.
+    pub(super) fn problems(&self) -> usize {
+        self.problems.iter().count()
+    }
+
+    /// A small file that the configuration names, beside it.
+    pub(super) fn bytes(&mut self, place: &str, file: &Path) -> Option<Vec<u8>> {
+        const MOST: u64 = 1024 * 1024;
+        let path = self.file.parent().unwrap_or(Path::new("")).join(file);
+        self.reader.files.push(path.clone());
+        let mut bytes = Vec::new();
+        let read = std::fs::File::open(&path).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes));
+        match read {
+            Ok(_) if bytes.len() as u64 <= MOST => Some(bytes),
+            Ok(_) => {
+                self.problem(place, format!("`{}` has more than 1 MiB", path.display()));
+                None
+            }
+            Err(error) => {
+                self.problem(place, format!("cannot read `{}`: {error}", path.display()));
+                None
+            }
+        }
     }
 
     pub(super) fn secret(&mut self, place: &str, written: &str) -> Option<crate::core::credential::Secret> {
@@ -68,7 +95,7 @@ pub(super) fn configuration(
     let peers = request::peers(&raw.request, &mut section);
     let request = request::compile(&raw.request, &raw.end_users, raw.proxy_budget, &mut section);
     let models = models::compile(&raw.models, &raw.model_group_alias, &mut section);
-    let authenticator = authenticator(&raw, &names, &mut section);
+    let authenticator = authenticator(&raw, &names, routes.as_ref().map(|(table, _)| table), &mut section);
     let version = section.reader.version();
     let extractor = extractor?;
     let body_limits = BodyLimits { proxy_buffers: raw.envoy.max_request_bytes };
@@ -84,10 +111,15 @@ pub(super) fn configuration(
 
 /// Somebody must be able to come in: without a master key and without keys every request would be refused,
 /// and an open door is not offered (LiteLLM LOOK-4, SEC-39).
-fn authenticator(raw: &RawConfig, names: &GroupNames, section: &mut Section<'_, '_>) -> Option<Authenticator> {
+fn authenticator(
+    raw: &RawConfig,
+    names: &GroupNames,
+    table: Option<&RouteTable>,
+    section: &mut Section<'_, '_>,
+) -> Option<Authenticator> {
     let (master_key, keys) = (raw.master_key.as_deref(), raw.keys.as_ref());
-    if master_key.is_none() && keys.is_none() && raw.store.is_none() {
-        section.problem("", "nobody could get in: set `master_key`, `keys.file` or `store`");
+    if master_key.is_none() && keys.is_none() && raw.store.is_none() && raw.jwt.is_none() {
+        section.problem("", "nobody could get in: set `master_key`, `keys.file`, `store` or `jwt`");
         return None;
     }
     if keys.is_some() && raw.store.is_some() {
@@ -109,11 +141,13 @@ fn authenticator(raw: &RawConfig, names: &GroupNames, section: &mut Section<'_, 
             .map(|spec| Store::Database(Arc::new(DatabaseStore::new(spec)))),
         (None, None) => Some(Store::File(Box::default())),
     };
+    let tokens = jwt::compile(raw, table, store.as_ref(), section);
     let master_key = match master {
         Some(compiled) => Some(compiled?),
         None => None,
     };
-    Some(Authenticator { master_key, store: store? })
+    let (store, jwt::Compiled { verifier, bearers, writer }) = (store?, tokens?);
+    Some(Authenticator { master_key, store, jwt: verifier, bearers, writer })
 }
 
 fn compile_master_key(written: &str, section: &mut Section<'_, '_>) -> Option<MasterKey> {

@@ -1,6 +1,7 @@
 //! From files to one [`Snapshot`](crate::engine::Snapshot): what was written, and what will run.
 
 pub mod compile;
+mod jwt;
 pub mod keys;
 pub mod live;
 pub mod load;

@@ -25,6 +25,10 @@ pub enum Outage {
     StoreUnavailable,
     /// More is asked of the key store than it may be asked at one time.
     StoreOverloaded,
+    /// The keys of the token's issuer cannot be had.
+    IssuerUnavailable,
+    /// A client's key has to be registered first, and too many are waiting.
+    RegistrationsFull,
     /// A fault of our own was caught.
     Internal,
 }
@@ -38,6 +42,8 @@ impl Outage {
             Self::Overloaded => "overloaded",
             Self::StoreUnavailable => "store_unavailable",
             Self::StoreOverloaded => "store_overloaded",
+            Self::IssuerUnavailable => "issuer_unavailable",
+            Self::RegistrationsFull => "registrations_full",
             Self::Internal => "internal",
         }
     }

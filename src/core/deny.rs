@@ -3,6 +3,10 @@
 //! A [`DenyReason`] is a decision about the caller. "Could not find out" is an
 //! [`Outage`](crate::core::decision::Outage) and never in this table.
 
+mod token;
+
+pub use token::TokenDenial;
+
 /// Why a request was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DenyReason {
@@ -144,6 +148,8 @@ pub enum DenyReason {
     TagBudgetExceeded,
     /// The budget of the whole proxy is spent.
     ProxyBudgetExceeded,
+    /// What only callers with a token meet.
+    Token(TokenDenial),
 }
 
 /// How a reason goes out.
@@ -161,7 +167,11 @@ pub struct Refusal {
 
 impl DenyReason {
     /// Every reason, for the guards that want all of them covered.
-    pub const ALL: [Self; 69] = [
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::PLAIN.into_iter().chain(TokenDenial::ALL.map(Self::Token))
+    }
+
+    const PLAIN: [Self; 69] = [
         Self::PathMalformed,
         Self::MethodNotAllowed,
         Self::UpgradeNotAllowed,
@@ -308,6 +318,7 @@ impl DenyReason {
             Self::EndUserBudgetExceeded => ("end_user_budget_exceeded", 429, "budget_exceeded", "the budget of the end user is spent"),
             Self::EndUserModelBudgetExceeded => ("end_user_model_budget_exceeded", 429, "budget_exceeded", "the budget of the end user for this model is spent"),
             Self::TagBudgetExceeded => ("tag_budget_exceeded", 429, "budget_exceeded", "the budget of a tag of the request is spent"),
+            Self::Token(denial) => return denial.refusal(),
             Self::ProxyBudgetExceeded => ("proxy_budget_exceeded", 429, "budget_exceeded", "the budget of this deployment is spent"),
         };
         Refusal { label, status, kind, message }
@@ -335,9 +346,9 @@ mod tests {
 
     #[test]
     fn labels_are_unique_and_policy_is_never_a_server_error() {
-        let labels: HashSet<_> = DenyReason::ALL.iter().map(|reason| reason.refusal().label).collect();
-        assert_eq!(labels.len(), DenyReason::ALL.len());
-        for reason in DenyReason::ALL {
+        let labels: HashSet<_> = DenyReason::all().map(|reason| reason.refusal().label).collect();
+        assert_eq!(labels.len(), DenyReason::all().count());
+        for reason in DenyReason::all() {
             assert!((400..500).contains(&reason.refusal().status), "{reason:?}");
         }
     }

@@ -109,6 +109,12 @@ impl Verified {
         &self.claims.0
     }
 
+    /// The same without its claims: enough to be remembered by, once they were read.
+    #[must_use]
+    pub fn without_claims(self) -> Self {
+        Self { claims: Claims(Map::new()), ..self }
+    }
+
     /// When `exp` comes, without leeway. None when there is none, or it is beyond the calendar.
     #[must_use]
     pub fn expires(&self) -> Option<Timestamp> {
