@@ -22,6 +22,7 @@ use crate::store::{Store, Trouble};
 use bearer::writer::Writer;
 use bearer::writes::Write;
 use bearer::{Asking, BearerRules, Undecided};
+use jwks::KeyStatus;
 use jwt::JwtVerifier;
 
 /// Why there is no identity.
@@ -148,6 +149,12 @@ impl Authenticator {
         self.store.open().await;
         self.jwt.iter().for_each(JwtVerifier::open);
         self.writer.iter().for_each(Writer::open);
+    }
+
+    /// What is known of the keys of issuers.
+    #[must_use]
+    pub fn key_status(&self) -> Vec<KeyStatus> {
+        self.jwt.iter().flat_map(JwtVerifier::status).collect()
     }
 
     /// Takes the place of another one, with what that has learned, as far as the configuration says the same.

@@ -87,7 +87,7 @@ pub(super) fn configuration(
     let mut section = Section { file, reader, problems, warnings: &mut warnings };
     check_listen(&raw.listen, &mut section);
     check_limits(&raw.limits, &raw.envoy, &mut section);
-    let extractor = extractor(&raw.credentials, &mut section);
+    let extractor = extractor(&raw.credentials, raw.jwt.is_some(), &mut section);
     let headers = headers(&raw.headers, &mut section);
     // Names are known even where a group is not sound, so that a key file is not blamed for it.
     let names = GroupNames::new(raw.routes.groups.keys().cloned().collect());
@@ -176,7 +176,7 @@ fn key_file(
     keys::compile(&context, &raw, section.problems, section.warnings)
 }
 
-fn extractor(raw: &RawCredentials, section: &mut Section<'_, '_>) -> Option<Extractor> {
+fn extractor(raw: &RawCredentials, tokens: bool, section: &mut Section<'_, '_>) -> Option<Extractor> {
     let custom_header = match raw.header.as_ref().map(|name| HeaderName::new(name)) {
         None => None,
         Some(Some(name)) => Some(name),
@@ -191,7 +191,7 @@ fn extractor(raw: &RawCredentials, section: &mut Section<'_, '_>) -> Option<Extr
         RawSource::AwsSigv4 => OptionalSource::AwsSigV4,
         RawSource::LitellmUserApiKey => OptionalSource::LitellmUserApiKey,
     });
-    Some(Extractor { custom_header, optional: optional.collect() })
+    Some(Extractor { custom_header, optional: optional.collect(), tokens })
 }
 
 fn headers(raw: &RawHeaders, section: &mut Section<'_, '_>) -> Option<HeaderPolicy> {

@@ -157,6 +157,13 @@ impl Identity {
         }
     }
 
+    /// The e-mail address of the owner's record, else the one that was claimed.
+    #[must_use]
+    pub fn email(&self) -> Option<&str> {
+        let of_row = self.user().and_then(|user| user.email.as_deref());
+        of_row.or_else(|| self.bearer()?.email.as_deref())
+    }
+
     /// The role. A key without an owner has none (LiteLLM AUTHZ-21).
     #[must_use]
     pub fn role(&self) -> Option<Role> {

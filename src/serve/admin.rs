@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing_appender::non_blocking::ErrorCounter;
 
+use crate::authn::jwks::KeyStatus;
 use crate::config::live::{Live, Status};
 use crate::metrics::Metrics;
 
@@ -95,6 +96,7 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
         admin.metrics.store.show(stats);
         admin.metrics.keys.set(i64::try_from(stats.keys.load(Ordering::Relaxed)).unwrap_or(i64::MAX));
     }
+    admin.metrics.tokens.show(&admin.live.snapshot().authenticator);
     if let Some(dropped) = &admin.log_lines_dropped {
         admin.metrics.log_lines_dropped.set(i64::try_from(dropped.dropped_lines()).unwrap_or(i64::MAX));
     }
@@ -107,8 +109,11 @@ struct Page {
     tollgate: &'static str,
     #[serde(flatten)]
     status: Status,
+    /// Keys of the issuers of tokens.
+    issuers: Vec<KeyStatus>,
 }
 
 async fn config(State(admin): State<Admin>) -> impl IntoResponse {
-    Json(Page { tollgate: env!("CARGO_PKG_VERSION"), status: Status::clone(&admin.live.status()) })
+    let issuers = admin.live.snapshot().authenticator.key_status();
+    Json(Page { tollgate: env!("CARGO_PKG_VERSION"), status: Status::clone(&admin.live.status()), issuers })
 }

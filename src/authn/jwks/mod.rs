@@ -6,7 +6,7 @@ use std::fmt;
 #[expect(clippy::disallowed_types, reason = "held to ask and tell the schedule, never over an await")]
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -39,7 +39,8 @@ pub struct KeySource {
     spec: KeySpec,
     state: Arc<State>,
     /// Ends the background fetches with the source.
-    running: OnceLock<DropGuard>,
+    #[expect(clippy::disallowed_types, reason = "held to see whether they have begun")]
+    running: Mutex<Option<DropGuard>>,
 }
 
 struct State {
@@ -105,7 +106,9 @@ impl KeySource {
             failures: AtomicU64::new(0),
             last: ArcSwapOption::empty(),
         };
-        Self { spec, state: Arc::new(state), running: OnceLock::new() }
+        #[expect(clippy::disallowed_types, reason = "held to see whether they have begun")]
+        let running = Mutex::new(None);
+        Self { spec, state: Arc::new(state), running }
     }
 
     /// Whether another source would fetch the same, in the same way.
@@ -124,7 +127,7 @@ impl KeySource {
     /// Begins to fetch in the background, unless it has begun.
     pub fn open(&self) {
         if let KeySpec::Fetched { remote, .. } = &self.spec {
-            self.running.get_or_init(|| {
+            self.running.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| {
                 let stop = CancellationToken::new();
                 let fetches = keep_fresh(Arc::downgrade(&self.state), remote.clone());
                 let stopped = stop.clone();
