@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::authn::custom::Circumstances;
+use crate::authn::bearer::{Asking, Undecided};
 use crate::authn::{Authenticator, Failure, Identified};
 use crate::core::ask::rules::RequestRules;
 use crate::core::ask::{self, Ask, BodyLimits, Reading};
@@ -12,6 +12,7 @@ use crate::core::decision::Decision;
 use crate::core::deny::DenyReason;
 use crate::core::extract::{Extractor, Input};
 use crate::core::identity::Identity;
+use crate::core::jwt::team::{NoTeam, Obstacle};
 use crate::core::models::ModelMap;
 use crate::core::mutate::{HeaderPolicy, Mutations};
 use crate::core::path::Target;
@@ -21,7 +22,6 @@ use crate::core::policy::{self, Asked, CHECKS, Facts, Grant};
 use crate::core::record::Named;
 use crate::core::request::{Fidelity, RequestView};
 use crate::core::route::catalogue::ModelRule;
-use crate::core::route::groups::Group;
 use crate::core::route::{Match, Method, MethodSet, RouteTable};
 
 /// Everything a decision needs, compiled from one configuration, complete and immutable.
@@ -124,11 +124,22 @@ async fn journey(
     }
 
     let credential = snapshot.extractor.credential(&input);
-    let about = circumstances(view, &target, found.as_ref());
     let presented = credential.as_ref().map_err(|reason| *reason);
-    let Identified { identity, stale } = snapshot.authenticator.identify(presented, &about, now).await?;
-    evidence.stale = stale;
-    let identity = evidence.identity.insert(identity);
+    let asking = Asking {
+        method: view.method,
+        path: &target.path,
+        found: found.as_ref(),
+        headers: &view.headers,
+        peer: view.sender(),
+    };
+    let mut caller = snapshot.authenticator.identify(presented, &asking, now).await?;
+    if let Some(undecided) = caller.undecided.take() {
+        evidence.identity = Some(caller.identity.clone());
+        let facts = facts(snapshot, &caller.identity, &input, method, found.as_ref(), now);
+        caller = act_for_a_team(snapshot, view, &target, &facts, &undecided).await?;
+    }
+    evidence.stale = caller.stale;
+    let identity = evidence.identity.insert(caller.identity);
 
     let facts = facts(snapshot, identity, &input, method, found.as_ref(), now);
     policy::judge_caller(&facts)?;
@@ -146,24 +157,37 @@ async fn journey(
     let places = credential.as_ref().map_or(&[][..], |credential| &credential.places);
     let mutations = snapshot.headers.mutations(identity, asked.about(), places, &input)?;
     evidence.grant = Some(asked.grant());
+    snapshot.authenticator.write_later(caller.writes)?;
     Ok(allow(mutations))
 }
 
-/// What those learn of a request who are asked about its caller.
-fn circumstances<'a>(
-    view: &'a RequestView<'a>,
-    target: &'a Target<'a>,
-    found: Option<&Match<'a>>,
-) -> Circumstances<'a> {
-    let ordinary = found.is_some_and(|found| found.groups.is_llm() || found.groups.has(Group::InfoRoutes));
-    Circumstances {
-        method: view.method,
-        path: &target.path,
-        route: found.map_or("", |found| found.route.id),
-        is_ordinary: ordinary,
-        headers: &view.headers,
-        peer: view.sender(),
+/// Of several teams a bearer acts for the first that may do what is asked (LiteLLM 6.4), so the request is read before
+/// it is known who asks. What no team can change is asked first.
+async fn act_for_a_team(
+    snapshot: &Snapshot,
+    view: &RequestView<'_>,
+    target: &Target<'_>,
+    facts: &Facts<'_>,
+    undecided: &Undecided,
+) -> Result<Identified, Failure> {
+    policy::judge_open(facts)?;
+    let ask = read(snapshot, view, facts, target)?;
+    let (mut nearest, nothing) = (None, Named::default());
+    for team in undecided.teams() {
+        let obstacle = match snapshot.authenticator.acting_for(undecided, team).await? {
+            None => Obstacle::Unknown,
+            Some(candidate) => {
+                let facts = Facts { identity: &candidate.identity, ..*facts };
+                let asked = Asked::new(facts, Ok(&ask), &nothing, &snapshot.models);
+                match policy::obstacle(&asked) {
+                    None => return Ok(candidate),
+                    Some(obstacle) => obstacle,
+                }
+            }
+        };
+        nearest = nearest.max(Some(obstacle));
     }
+    Err(DenyReason::from(NoTeam::of(nearest)).into())
 }
 
 fn allow(mutations: Mutations) -> Decision {
@@ -287,7 +311,14 @@ fn read(
         rules: &snapshot.request,
         wanted: policy::wanted(facts.identity, &snapshot.request),
     };
-    facts.found.map_or(Ok(Ask::default()), |found| ask::read(view, target.query, facts.method, found, &reading))
+    let found =
+        facts.found.map_or(Ok(Ask::default()), |found| ask::read(view, target.query, facts.method, found, &reading));
+    let end_user = facts.identity.bearer().and_then(|bearer| bearer.end_user.as_ref());
+    found.map(|ask| match end_user {
+        // What is vouched for wins over what is said (V131).
+        Some(end_user) => Ask { end_user: Some(end_user.clone()), end_user_in_query: false, ..ask },
+        None => ask,
+    })
 }
 
 /// What anybody may do to a public path.

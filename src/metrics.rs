@@ -12,6 +12,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+mod tokens;
+
+pub use tokens::TokenMetrics;
+
 use crate::authn::outside::Service;
 use crate::store::cached::Stats;
 
@@ -32,6 +36,8 @@ pub struct Metrics {
     pub log_lines_dropped: Gauge,
     /// The key store and what is kept of its answers.
     pub store: StoreMetrics,
+    /// Tokens, and the keys of their issuers.
+    pub tokens: TokenMetrics,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -58,6 +64,7 @@ impl Default for Metrics {
             panics: Counter::default(),
             log_lines_dropped: Gauge::default(),
             store: StoreMetrics::default(),
+            tokens: TokenMetrics::default(),
         };
         let registry = &mut metrics.registry;
         registry.register("requests", "Checks decided", metrics.requests.clone());
@@ -70,6 +77,7 @@ impl Default for Metrics {
         let help = "Log lines dropped because their reader was too slow";
         registry.register("log_lines_dropped", help, metrics.log_lines_dropped.clone());
         metrics.store.register(registry);
+        metrics.tokens.register(registry);
         for result in ["success", "failure"] {
             // Zero from the start, so that an alert on an increase sees the first one.
             drop(metrics.reloads.get_or_create(&ReloadLabels { result }));

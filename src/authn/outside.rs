@@ -3,18 +3,24 @@
 
 use std::sync::Arc;
 
+use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
 
-use super::custom::{Circumstances, Custom};
+use super::bearer::{Asking, Claimed};
+use super::custom::Custom;
+use super::jwt::JwtVerifier;
 use super::oauth2::{Introspection, UserInfo};
 use super::{Calls, Failure, Identified};
 use crate::core::credential::Secret;
-use crate::core::deny::DenyReason;
+use crate::core::decision::Outage;
+use crate::core::deny::{DenyReason, TokenDenial};
 use crate::core::identity::{Bearer, Identity, Vouched};
+use crate::core::jwt::json;
 use crate::core::oauth2::Said;
 use crate::core::oauth2::proxy_headers::ProxyHeaders;
 use crate::core::oauth2::routing::Rules;
 use crate::core::record::{KeyRecord, Role};
+use crate::core::route::groups::Group;
 use crate::store::{AlsoKnownAs, Directory as _, Found, Resolved, Standing, Store};
 
 /// Somebody who vouches for callers.
@@ -98,9 +104,9 @@ impl Outside {
     ///
     /// # Errors
     /// When it says something that cannot be used.
-    pub(super) fn signed_in(&self, about: &Circumstances<'_>) -> Result<Option<Said>, DenyReason> {
+    pub(super) fn signed_in(&self, asking: &Asking<'_>) -> Result<Option<Said>, DenyReason> {
         let Some(proxy) = &self.proxy else { return Ok(None) };
-        proxy.headers.read(about.headers, &about.peer)
+        proxy.headers.read(asking.headers, &asking.peer)
     }
 
     /// Whoever a proxy in front has signed in. It makes nobody an administrator of anything (W25).
@@ -121,18 +127,18 @@ impl Outside {
         &self,
         credential: &Secret,
         is_jwt: bool,
-        about: &Circumstances<'_>,
+        asking: &Asking<'_>,
         store: &Store,
         now: Timestamp,
     ) -> Result<Option<Identified>, Failure> {
         if let Some(Voucher { who, allow_unknown_users }) = &self.custom {
             let asked = who.credentials();
             if if is_jwt { asked.jwt } else { asked.opaque } {
-                let said = who.authenticate(credential, about, now).await?;
+                let said = who.authenticate(credential, asking, now).await?;
                 return identify(&said, Vouched::Custom, *allow_unknown_users, store).await.map(Some);
             }
         }
-        if is_jwt && about.is_ordinary && self.overrides.match_token(credential.expose()) {
+        if is_jwt && is_ordinary(asking) && self.overrides.match_token(credential.expose()) {
             return self.introspected(credential, store, now).await;
         }
         Ok(None)
@@ -152,6 +158,58 @@ impl Outside {
         let said = who.ask(credential, now).await?;
         identify(&said, Vouched::Oauth2, *allow_unknown_users, store).await.map(Some)
     }
+}
+
+impl Outside {
+    /// Asks the operator's own service whether the bearer of a token that was verified may come in, where that is
+    /// configured (LiteLLM's `custom_validate`).
+    ///
+    /// # Errors
+    /// A refusal, or an outage when there is no answer.
+    pub(super) async fn validate_token(
+        &self,
+        token: &str,
+        claimed: &Claimed,
+        asking: &Asking<'_>,
+    ) -> Result<(), Failure> {
+        let Some(custom) = self.validator() else { return Ok(()) };
+        // What was verified is this text, so these are its claims.
+        let payload = token.split('.').nth(1).and_then(|payload| BASE64URL_NOPAD.decode(payload.as_bytes()).ok());
+        let claims = payload.and_then(|payload| json::object(&payload).ok()).ok_or(TokenDenial::Malformed)?;
+        let issuer = claimed.facts.issuer.as_deref().unwrap_or_default();
+        custom.validate(&claims, issuer, asking).await
+    }
+
+    fn validator(&self) -> Option<&Custom> {
+        self.custom.as_ref().map(|custom| &custom.who).filter(|custom| custom.validates_claims())
+    }
+
+    /// Asks the provider who the bearer is. `None` when there is none.
+    ///
+    /// # Errors
+    /// A refusal, or an outage when there is no answer.
+    pub(super) async fn described(
+        &self,
+        credential: &Secret,
+        jwt: Option<&JwtVerifier>,
+        asking: &Asking<'_>,
+    ) -> Result<Option<Claimed>, Failure> {
+        let Some(provider) = &self.userinfo else { return Ok(None) };
+        let issuer = provider.issuer();
+        // The configuration has made sure that somebody says what the claims mean.
+        let mapping = jwt.and_then(|jwt| jwt.mapping_of(issuer)).ok_or(Outage::Internal)?;
+        let claims = provider.ask(credential).await?;
+        if let Some(custom) = self.validator() {
+            custom.validate(claims.members(), issuer, asking).await?;
+        }
+        let facts = mapping.read(Some(issuer), claims.members()).map_err(TokenDenial::from)?;
+        Ok(Some(Claimed { vouched: Vouched::UserInfo, facts: Arc::new(facts), expires: None }))
+    }
+}
+
+/// A route of the model API or of information: routing overrides hold there alone (LiteLLM 8.1.2).
+fn is_ordinary(asking: &Asking<'_>) -> bool {
+    asking.found.is_some_and(|found| found.groups.is_llm() || found.groups.has(Group::InfoRoutes))
 }
 
 /// Finds whoever is named in the directory. Whatever is named must be there (W06), but for users where the
@@ -178,15 +236,15 @@ async fn identify(
     };
     let Found { mut record, stale } = store.standing(&place).await?.ok_or(DenyReason::RecordUnreadable)?;
     if place.user.is_some() && record.user.is_none() && !allow_unknown_users {
-        return Err(DenyReason::UserUnknown.into());
+        return Err(TokenDenial::UserUnknown.into());
     }
     let another = said.team_alias.is_some() && record.team.as_ref().map(|team| &team.alias) != Some(&said.team_alias);
     if place.team.is_some() && (record.team.is_none() || another) {
-        return Err(DenyReason::TeamUnknown.into());
+        return Err(TokenDenial::TeamUnknown.into());
     }
     let organization = record.organization.as_ref().map(|organization| organization.id.as_str());
     if place.organization.is_some() && organization != place.organization.as_deref() {
-        return Err(DenyReason::OrganizationUnknown.into());
+        return Err(TokenDenial::OrganizationUnknown.into());
     }
     let role = said.role.or_else(|| lowered(&mut record, vouched)).unwrap_or(Role::InternalUser);
     let bearer = Bearer {
@@ -197,10 +255,12 @@ async fn identify(
         role: Some(role),
         end_user: said.end_user.clone(),
         models: said.models.clone(),
+        routes: Vec::new(),
         expires: said.expires,
+        registered: false,
         record,
     };
-    Ok(Identified { identity: Identity::Bearer(Arc::new(bearer)), stale })
+    Ok(Identified::new(Identity::Bearer(Arc::new(bearer)), stale))
 }
 
 /// The id of the one team of this name (V106).
@@ -208,7 +268,7 @@ async fn named_team(alias: &str, store: &Store) -> Result<Box<str>, Failure> {
     let found = store.resolve(&AlsoKnownAs::TeamAlias(alias.into())).await?;
     match found.as_ref().map(|found| found.record.as_ref()) {
         Some(Resolved::One(id)) => Ok(id.clone()),
-        Some(Resolved::Several) | None => Err(DenyReason::TeamUnknown.into()),
+        Some(Resolved::Several) | None => Err(TokenDenial::TeamUnknown.into()),
     }
 }
 

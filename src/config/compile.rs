@@ -1,5 +1,6 @@
 //! What was written becomes what will run. Every problem is reported at once.
 
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,13 +11,14 @@ use super::raw::{
     RawConfig, RawCredentials, RawEnvoy, RawHeaders, RawKeyFile, RawKeys, RawLimits, RawListen, RawSource,
     RawUpstreamCredential,
 };
-use super::{custom, keys, models, oauth2, request, routes, secret, store};
+use super::{custom, jwt, keys, models, oauth2, request, routes, secret, store};
 use crate::authn::outside::Outside;
 use crate::authn::{Authenticator, MasterKey};
 use crate::core::ask::BodyLimits;
 use crate::core::extract::{CREDENTIAL_HEADERS, Extractor, OptionalSource};
 use crate::core::header::{HeaderName, HeaderValue};
 use crate::core::mutate::HeaderPolicy;
+use crate::core::route::RouteTable;
 use crate::core::route::groups::GroupNames;
 use crate::engine::Snapshot;
 use crate::store::{DatabaseStore, FileStore, Store};
@@ -38,11 +40,29 @@ impl Section<'_, '_> {
         self.warnings.add(self.file, place, text);
     }
 
-    /// The text of a file that others know, too: it is watched like the rest of the configuration.
-    pub(super) fn text(&mut self, place: &str, path: &Path) -> Option<String> {
-        let path = self.file.parent().unwrap_or(Path::new("")).join(path);
+    /// How many problems there are so far.
+    pub(super) fn problems(&self) -> usize {
+        self.problems.iter().count()
+    }
+
+    /// A small file that the configuration names, beside it.
+    pub(super) fn bytes(&mut self, place: &str, file: &Path) -> Option<Vec<u8>> {
+        const MOST: u64 = 1024 * 1024;
+        let path = self.file.parent().unwrap_or(Path::new("")).join(file);
         self.reader.files.push(path.clone());
-        super::load::read(&path).map_err(|text| self.problem(place, text)).ok()
+        let mut bytes = Vec::new();
+        let read = std::fs::File::open(&path).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes));
+        match read {
+            Ok(_) if bytes.len() as u64 <= MOST => Some(bytes),
+            Ok(_) => {
+                self.problem(place, format!("`{}` has more than 1 MiB", path.display()));
+                None
+            }
+            Err(error) => {
+                self.problem(place, format!("cannot read `{}`: {error}", path.display()));
+                None
+            }
+        }
     }
 
     pub(super) fn secret(&mut self, place: &str, written: &str) -> Option<crate::core::credential::Secret> {
@@ -68,7 +88,7 @@ pub(super) fn configuration(
     let mut section = Section { file, reader, problems, warnings: &mut warnings };
     check_listen(&raw.listen, &mut section);
     check_limits(&raw.limits, &raw.envoy, &mut section);
-    let extractor = extractor(&raw.credentials, &mut section);
+    let extractor = extractor(&raw.credentials, raw.jwt.is_some(), &mut section);
     let headers = headers(&raw.headers, &mut section);
     // Names are known even where a group is not sound, so that a key file is not blamed for it.
     let names = GroupNames::new(raw.routes.groups.keys().cloned().collect());
@@ -76,7 +96,7 @@ pub(super) fn configuration(
     let peers = request::peers(&raw.request, &mut section);
     let request = request::compile(&raw.request, &raw.end_users, raw.proxy_budget, &mut section);
     let models = models::compile(&raw.models, &raw.model_group_alias, &mut section);
-    let authenticator = authenticator(&raw, &names, &mut section);
+    let authenticator = authenticator(&raw, &names, routes.as_ref().map(|(table, _)| table), &mut section);
     let version = section.reader.version();
     let extractor = extractor?;
     let body_limits = BodyLimits { proxy_buffers: raw.envoy.max_request_bytes };
@@ -94,12 +114,16 @@ pub(super) fn configuration(
 
 /// Somebody must be able to come in: without a master key and without keys every request would be refused,
 /// and an open door is not offered (LiteLLM LOOK-4, SEC-39).
-fn authenticator(raw: &RawConfig, names: &GroupNames, section: &mut Section<'_, '_>) -> Option<Authenticator> {
+fn authenticator(
+    raw: &RawConfig,
+    names: &GroupNames,
+    table: Option<&RouteTable>,
+    section: &mut Section<'_, '_>,
+) -> Option<Authenticator> {
     let (master_key, keys) = (raw.master_key.as_deref(), raw.keys.as_ref());
-    let outside = outside(raw, section);
-    let vouched = outside.as_ref().is_none_or(|outside| outside.services().next().is_some() || outside.proxy.is_some());
-    if master_key.is_none() && keys.is_none() && raw.store.is_none() && !vouched {
-        section.problem("", "nobody could get in: set `master_key`, `keys.file` or `store`");
+    let somebody = raw.jwt.is_some() || raw.custom_authenticator.is_some() || oauth2::is_somebody(&raw.oauth2);
+    if master_key.is_none() && keys.is_none() && raw.store.is_none() && !somebody {
+        section.problem("", "nobody could get in: set `master_key`, `keys.file`, `store` or `jwt`");
         return None;
     }
     if keys.is_some() && raw.store.is_some() {
@@ -121,29 +145,34 @@ fn authenticator(raw: &RawConfig, names: &GroupNames, section: &mut Section<'_, 
             .map(|spec| Store::Database(Arc::new(DatabaseStore::new(spec)))),
         (None, None) => Some(Store::File(Box::default())),
     };
+    let tokens = jwt::compile(raw, table, store.as_ref(), section);
     let master_key = match master {
         Some(compiled) => Some(compiled?),
         None => None,
     };
-    Some(Authenticator { master_key, store: store?, outside: outside? })
+    let outside = outside(raw, section);
+    let (store, jwt::Compiled { verifier, bearers, writer }) = (store?, tokens?);
+    Some(Authenticator { master_key, store, jwt: verifier, bearers, writer, outside: outside? })
 }
 
 /// Nobody is asked about what another was asked about before.
 fn outside(raw: &RawConfig, section: &mut Section<'_, '_>) -> Option<Outside> {
-    let compiled = oauth2::compile(&raw.oauth2, &raw.headers.prefix, section);
-    let custom = raw.custom_authenticator.as_ref().map(|raw| custom::compile(raw, section));
-    let custom = match custom {
+    const PLACE: &str = "custom_authenticator.credentials";
+    let compiled = oauth2::compile(&raw.oauth2, raw.jwt.as_ref(), &raw.headers.prefix, section);
+    let custom = match raw.custom_authenticator.as_ref().map(|custom| custom::compile(custom, section)) {
         None => None,
         Some(custom) => Some(custom?),
     };
     let oauth2::Compiled { introspection, overrides, userinfo, proxy } = compiled?;
     let asked = custom.as_ref().map(|custom| custom.who.credentials());
-    const PLACE: &str = "custom_authenticator.credentials";
     if asked.is_some_and(|asked| asked.opaque) && (introspection.is_some() || userinfo.is_some()) {
         section.problem(PLACE, "with `opaque` nobody in `oauth2` would ever be asked; remove one");
     }
-    if asked.is_some_and(|asked| asked.jwt) && !overrides.0.is_empty() {
-        section.problem(PLACE, "with `jwt` no routing override would ever match; remove one");
+    if asked.is_some_and(|asked| asked.jwt) && raw.jwt.is_some() {
+        section.problem(PLACE, "with `jwt` no token would ever be verified by section `jwt`; remove one");
+    }
+    if custom.as_ref().is_some_and(|custom| custom.who.validates_claims()) && raw.jwt.is_none() {
+        section.problem("custom_authenticator.validate_claims", "no claims are verified without section `jwt`");
     }
     Some(Outside { custom, introspection, overrides, userinfo, proxy })
 }
@@ -174,7 +203,7 @@ fn key_file(
     keys::compile(&context, &raw, section.problems, section.warnings)
 }
 
-fn extractor(raw: &RawCredentials, section: &mut Section<'_, '_>) -> Option<Extractor> {
+fn extractor(raw: &RawCredentials, tokens: bool, section: &mut Section<'_, '_>) -> Option<Extractor> {
     let custom_header = match raw.header.as_ref().map(|name| HeaderName::new(name)) {
         None => None,
         Some(Some(name)) => Some(name),
@@ -189,7 +218,7 @@ fn extractor(raw: &RawCredentials, section: &mut Section<'_, '_>) -> Option<Extr
         RawSource::AwsSigv4 => OptionalSource::AwsSigV4,
         RawSource::LitellmUserApiKey => OptionalSource::LitellmUserApiKey,
     });
-    Some(Extractor { custom_header, optional: optional.collect() })
+    Some(Extractor { custom_header, optional: optional.collect(), tokens })
 }
 
 fn headers(raw: &RawHeaders, section: &mut Section<'_, '_>) -> Option<HeaderPolicy> {

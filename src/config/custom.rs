@@ -9,7 +9,6 @@ use super::oauth2::{authorities, bounds, is_loopback, roles, within};
 use super::raw::{RawAsked, RawCustomAuthenticator};
 use crate::authn::custom::{Asked, Custom, CustomSpec, Line};
 use crate::authn::outside::Voucher;
-use crate::core::credential::KeyHash;
 use crate::core::extract::CREDENTIAL_HEADERS;
 use crate::core::header::HeaderName;
 
@@ -37,7 +36,7 @@ pub(super) fn compile(raw: &RawCustomAuthenticator, section: &mut Section<'_, '_
     let headers = headers(&raw.headers, section);
     let roles = roles(ROOM, &raw.allowed_roles, section);
     let authorities = authorities(ROOM, raw.ca_file.as_ref(), section)?;
-    let line = safe.then(|| Line::new(&raw.url, bounds.deadline, authorities.as_deref().map(str::as_bytes)))?;
+    let line = safe.then(|| Line::new(&raw.url, bounds.deadline, authorities.as_deref()))?;
     let line = line.map_err(|text| section.problem("custom_authenticator.url", text)).ok()?;
     let spec = CustomSpec {
         url: raw.url.clone(),
@@ -50,7 +49,7 @@ pub(super) fn compile(raw: &RawCustomAuthenticator, section: &mut Section<'_, '_
         roles: roles?,
         keep: Duration::from_secs(raw.cache_seconds),
         bounds,
-        authorities: authorities.as_deref().map(KeyHash::of),
+        authorities,
     };
     Some(Voucher { who: Custom::new(spec, line), allow_unknown_users: raw.allow_unknown_users })
 }

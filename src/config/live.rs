@@ -99,9 +99,7 @@ impl Live {
             }
             Ok(Configuration { mut snapshot, settings, warnings: _ }) => {
                 if let Some(new) = Arc::get_mut(&mut snapshot) {
-                    let earlier = self.snapshot();
-                    new.authenticator.store.succeed(&earlier.authenticator.store);
-                    new.authenticator.outside.succeed(&earlier.authenticator.outside);
+                    new.authenticator.succeed(&self.snapshot().authenticator);
                 }
                 status.restart_needed = self.restart_needed(&settings);
                 let changed = snapshot.version != before.version;

@@ -2,6 +2,7 @@
 
 pub mod compile;
 mod custom;
+mod jwt;
 pub mod keys;
 pub mod live;
 pub mod load;

@@ -7,13 +7,12 @@ use reqwest::Url;
 
 use super::compile::Section;
 use super::raw::{
-    RawClientAuthentication, RawIntrospection, RawOauth2, RawOverridePath, RawProxyHeaders, RawRoutingOverride,
+    RawClientAuthentication, RawIntrospection, RawJwt, RawOauth2, RawOverridePath, RawProxyHeaders, RawRoutingOverride,
     RawUserInfo,
 };
 use crate::authn::oauth2::{ClientAuthentication, Introspection, IntrospectionSpec, UserInfo, UserInfoSpec};
 use crate::authn::outside::{Proxy, Voucher};
 use crate::authn::{Bounds, http};
-use crate::core::credential::KeyHash;
 use crate::core::extract::CREDENTIAL_HEADERS;
 use crate::core::header::HeaderName;
 use crate::core::jwt::Audience;
@@ -34,7 +33,12 @@ pub(super) struct Compiled {
 }
 
 /// Compiles the section. `None` when that failed; the reasons were noted.
-pub(super) fn compile(raw: &RawOauth2, prefix: &str, section: &mut Section<'_, '_>) -> Option<Compiled> {
+pub(super) fn compile(
+    raw: &RawOauth2,
+    jwt: Option<&RawJwt>,
+    prefix: &str,
+    section: &mut Section<'_, '_>,
+) -> Option<Compiled> {
     if raw.introspection.is_some() && raw.userinfo.is_some() {
         section
             .problem("oauth2.userinfo", "both would be asked about the same tokens; keep it or `oauth2.introspection`");
@@ -42,11 +46,24 @@ pub(super) fn compile(raw: &RawOauth2, prefix: &str, section: &mut Section<'_, '
     if raw.introspection.is_none() && !raw.routing_overrides.is_empty() {
         section.problem("oauth2.routing_overrides", "they lead to `oauth2.introspection`, which is not there");
     }
+    if jwt.is_none() && !raw.routing_overrides.is_empty() {
+        section.problem("oauth2.routing_overrides", "without section `jwt` every token goes there anyway; remove them");
+    }
+    let issuers = jwt.into_iter().flat_map(|jwt| &jwt.issuers);
+    let issuers: Vec<_> = issuers.filter_map(|one| one.issuer.as_deref()).collect();
+    if raw.userinfo.as_ref().is_some_and(|userinfo| !issuers.contains(&userinfo.issuer.as_str())) {
+        section.problem("oauth2.userinfo.issuer", "it is no issuer of `jwt.issuers`, which says what claims mean");
+    }
     let introspection = raw.introspection.as_ref().map(|raw| introspection(raw, section));
     let overrides = overrides(&raw.routing_overrides, section);
     let userinfo = raw.userinfo.as_ref().map(|raw| userinfo(raw, section));
     let proxy = raw.proxy_headers.as_ref().map(|raw| proxy(raw, prefix, section));
     Some(Compiled { introspection: all(introspection)?, overrides, userinfo: all(userinfo)?, proxy: all(proxy)? })
+}
+
+/// Whether anybody may come in by the section.
+pub(super) fn is_somebody(raw: &RawOauth2) -> bool {
+    raw.introspection.is_some() || raw.userinfo.is_some() || raw.proxy_headers.is_some()
 }
 
 /// Absent, or what it became.
@@ -98,7 +115,7 @@ fn introspection(raw: &RawIntrospection, section: &mut Section<'_, '_>) -> Optio
         keep_active: Duration::from_secs(raw.cache_seconds),
         keep_refused: Duration::from_secs(raw.negative_cache_seconds),
         bounds,
-        authorities: authorities.as_deref().map(KeyHash::of),
+        authorities,
     };
     Some(Voucher { who: Introspection::new(spec, client?), allow_unknown_users: raw.allow_unknown_users })
 }
@@ -157,7 +174,7 @@ fn userinfo(raw: &RawUserInfo, section: &mut Section<'_, '_>) -> Option<UserInfo
         issuer: raw.issuer.clone(),
         keep: Duration::from_secs(raw.cache_seconds),
         bounds,
-        authorities: authorities.as_deref().map(KeyHash::of),
+        authorities,
     };
     Some(UserInfo::new(spec, client))
 }
@@ -243,10 +260,14 @@ pub(super) fn roles(room: &str, written: &[String], section: &mut Section<'_, '_
 
 /// Certificates in PEM, where a file is named.
 #[expect(clippy::option_option, reason = "absent and failed are different things")]
-pub(super) fn authorities(room: &str, file: Option<&PathBuf>, section: &mut Section<'_, '_>) -> Option<Option<String>> {
+pub(super) fn authorities(
+    room: &str,
+    file: Option<&PathBuf>,
+    section: &mut Section<'_, '_>,
+) -> Option<Option<Vec<u8>>> {
     match file {
         None => Some(None),
-        Some(file) => section.text(&format!("{room}.ca_file"), file).map(Some),
+        Some(file) => section.bytes(&format!("{room}.ca_file"), file).map(Some),
     }
 }
 
@@ -295,9 +316,9 @@ fn client(
     room: &str,
     url: &Url,
     deadline: Duration,
-    authorities: Option<&str>,
+    authorities: Option<&[u8]>,
     section: &mut Section<'_, '_>,
 ) -> Option<reqwest::Client> {
-    let client = http::client(deadline, url.scheme() == "https", authorities.map(str::as_bytes));
+    let client = http::client(deadline, url.scheme() == "https", authorities);
     client.map_err(|text| section.problem(&format!("{room}.ca_file"), text)).ok()
 }

@@ -2,6 +2,7 @@
 //!
 //! Doc comments here become the descriptions of `docs/config.schema.json` and `docs/keys.schema.json`.
 
+mod jwt;
 mod keys;
 mod models;
 mod oauth2;
@@ -16,6 +17,10 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use jwt::{
+    OneOrMany, RawIssuer, RawJwt, RawKeyTemplate, RawRbacRole, RawRoleMap, RawRoleMapping, RawRolePermission,
+    RawScopeMapping, RawUnregistered,
+};
 pub use keys::{RawJwtKeyMapping, RawKey, RawKeyFile, RawMembership, RawOrganization, RawTeam, RawTeamRole, RawUser};
 pub use models::{RawEndUsers, RawModel};
 pub use oauth2::{
@@ -43,6 +48,8 @@ pub struct RawConfig {
     pub keys: Option<RawKeys>,
     /// A database of virtual keys, in place of `keys`.
     pub store: Option<RawStore>,
+    /// Identity providers whose tokens let in, beside keys.
+    pub jwt: Option<RawJwt>,
     /// Callers for whom an authorization server, an `OpenID` provider or a proxy in front vouches.
     #[serde(default)]
     pub oauth2: RawOauth2,

@@ -25,6 +25,10 @@ pub enum Outage {
     StoreUnavailable,
     /// More is asked of the key store than it may be asked at one time.
     StoreOverloaded,
+    /// The keys of the token's issuer cannot be had.
+    IssuerUnavailable,
+    /// A client's key has to be registered first, and too many are waiting.
+    RegistrationsFull,
     /// The authorization server, or the provider's UserInfo, does not answer.
     AuthorizationServer,
     /// The deployment's own authenticator does not answer.
@@ -44,6 +48,8 @@ impl Outage {
             Self::Overloaded => "overloaded",
             Self::StoreUnavailable => "store_unavailable",
             Self::StoreOverloaded => "store_overloaded",
+            Self::IssuerUnavailable => "issuer_unavailable",
+            Self::RegistrationsFull => "registrations_full",
             Self::AuthorizationServer => "authorization_server_unavailable",
             Self::Authenticator => "authenticator_unavailable",
             Self::AuthenticationOverloaded => "authentication_overloaded",

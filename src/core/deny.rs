@@ -3,6 +3,10 @@
 //! A [`DenyReason`] is a decision about the caller. "Could not find out" is an
 //! [`Outage`](crate::core::decision::Outage) and never in this table.
 
+mod token;
+
+pub use token::TokenDenial;
+
 /// Why a request was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DenyReason {
@@ -26,20 +30,6 @@ pub enum DenyReason {
     CredentialNotAKey,
     /// No such key.
     CredentialUnknown,
-    /// The authorization server does not call the token active.
-    TokenInactive,
-    /// The token is for somebody else, or is no bearer access token.
-    TokenNotAccepted,
-    /// Who vouches for the caller does not say who it is, or not in a way that can be used.
-    CallerUnusable,
-    /// The deployment's own authenticator lets the caller do nothing.
-    CallerRefused,
-    /// The user that was vouched for is not known.
-    UserUnknown,
-    /// The team that was named does not exist, or its name is several's.
-    TeamUnknown,
-    /// The organisation that was named is not known, or is not the team's.
-    OrganizationUnknown,
     /// The key is blocked.
     KeyBlocked,
     /// The key has expired.
@@ -158,6 +148,8 @@ pub enum DenyReason {
     TagBudgetExceeded,
     /// The budget of the whole proxy is spent.
     ProxyBudgetExceeded,
+    /// What only callers with a token meet.
+    Token(TokenDenial),
 }
 
 /// How a reason goes out.
@@ -175,7 +167,11 @@ pub struct Refusal {
 
 impl DenyReason {
     /// Every reason, for the guards that want all of them covered.
-    pub const ALL: [Self; 76] = [
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::PLAIN.into_iter().chain(TokenDenial::ALL.map(Self::Token))
+    }
+
+    const PLAIN: [Self; 69] = [
         Self::PathMalformed,
         Self::MethodNotAllowed,
         Self::UpgradeNotAllowed,
@@ -186,13 +182,6 @@ impl DenyReason {
         Self::HeaderMalformed,
         Self::CredentialNotAKey,
         Self::CredentialUnknown,
-        Self::TokenInactive,
-        Self::TokenNotAccepted,
-        Self::CallerUnusable,
-        Self::CallerRefused,
-        Self::UserUnknown,
-        Self::TeamUnknown,
-        Self::OrganizationUnknown,
         Self::KeyBlocked,
         Self::KeyExpired,
         Self::RecordUnreadable,
@@ -271,13 +260,6 @@ impl DenyReason {
             Self::HeaderMalformed => ("header_malformed", 400, "bad_request_error", "a request header is malformed"),
             Self::CredentialNotAKey => ("credential_not_a_key", 401, "auth_error", "the API key is not a virtual key; virtual keys begin with `sk-`"),
             Self::CredentialUnknown => ("credential_unknown", 401, "token_not_found_in_db", "the API key is not valid"),
-            Self::TokenInactive => ("token_inactive", 401, "auth_error", "the token is not active"),
-            Self::TokenNotAccepted => ("token_not_accepted", 401, "auth_error", "the token is not accepted here"),
-            Self::CallerUnusable => ("caller_unusable", 401, "auth_error", "who is asking cannot be told from the token or the proxy in front; ask an administrator"),
-            Self::CallerRefused => ("caller_refused", 403, "auth_error", "this deployment does not let this caller in"),
-            Self::UserUnknown => ("user_unknown", 403, "auth_error", "this deployment does not let this caller in"),
-            Self::TeamUnknown => ("team_unknown", 403, "auth_error", "this deployment does not let this caller in"),
-            Self::OrganizationUnknown => ("org_unknown", 403, "auth_error", "this deployment does not let this caller in"),
             Self::KeyBlocked => ("key_blocked", 401, "auth_error", "the API key is blocked"),
             Self::KeyExpired => ("key_expired", 401, "expired_key", "the API key has expired"),
             Self::RecordUnreadable => ("record_unreadable", 403, "auth_error", "a record this request depends on is not in order; ask an administrator"),
@@ -336,6 +318,7 @@ impl DenyReason {
             Self::EndUserBudgetExceeded => ("end_user_budget_exceeded", 429, "budget_exceeded", "the budget of the end user is spent"),
             Self::EndUserModelBudgetExceeded => ("end_user_model_budget_exceeded", 429, "budget_exceeded", "the budget of the end user for this model is spent"),
             Self::TagBudgetExceeded => ("tag_budget_exceeded", 429, "budget_exceeded", "the budget of a tag of the request is spent"),
+            Self::Token(denial) => return denial.refusal(),
             Self::ProxyBudgetExceeded => ("proxy_budget_exceeded", 429, "budget_exceeded", "the budget of this deployment is spent"),
         };
         Refusal { label, status, kind, message }
@@ -363,9 +346,9 @@ mod tests {
 
     #[test]
     fn labels_are_unique_and_policy_is_never_a_server_error() {
-        let labels: HashSet<_> = DenyReason::ALL.iter().map(|reason| reason.refusal().label).collect();
-        assert_eq!(labels.len(), DenyReason::ALL.len());
-        for reason in DenyReason::ALL {
+        let labels: HashSet<_> = DenyReason::all().map(|reason| reason.refusal().label).collect();
+        assert_eq!(labels.len(), DenyReason::all().count());
+        for reason in DenyReason::all() {
             assert!((400..500).contains(&reason.refusal().status), "{reason:?}");
         }
     }

@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing_appender::non_blocking::ErrorCounter;
 
+use crate::authn::jwks::KeyStatus;
 use crate::authn::outside::Service;
 use crate::config::live::{Live, Status};
 use crate::metrics::Metrics;
@@ -96,6 +97,7 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
         admin.metrics.store.show(stats);
         admin.metrics.keys.set(i64::try_from(stats.keys.load(Ordering::Relaxed)).unwrap_or(i64::MAX));
     }
+    admin.metrics.tokens.show(&admin.live.snapshot().authenticator);
     if let Some(dropped) = &admin.log_lines_dropped {
         admin.metrics.log_lines_dropped.set(i64::try_from(dropped.dropped_lines()).unwrap_or(i64::MAX));
     }
@@ -111,6 +113,8 @@ struct Page {
     tollgate: &'static str,
     #[serde(flatten)]
     status: Status,
+    /// Keys of the issuers of tokens.
+    issuers: Vec<KeyStatus>,
     /// Those who are asked about callers.
     services: Vec<ServiceState>,
 }
@@ -131,6 +135,9 @@ impl From<Service<'_>> for ServiceState {
 }
 
 async fn config(State(admin): State<Admin>) -> impl IntoResponse {
-    let services = admin.live.snapshot().authenticator.outside.services().map(ServiceState::from).collect();
-    Json(Page { tollgate: env!("CARGO_PKG_VERSION"), status: Status::clone(&admin.live.status()), services })
+    let snapshot = admin.live.snapshot();
+    let issuers = snapshot.authenticator.key_status();
+    let services = snapshot.authenticator.outside.services().map(ServiceState::from).collect();
+    let status = Status::clone(&admin.live.status());
+    Json(Page { tollgate: env!("CARGO_PKG_VERSION"), status, issuers, services })
 }

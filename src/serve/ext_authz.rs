@@ -119,6 +119,12 @@ fn answer(verdict: &Verdict, version: &str, id: &str, http: Option<&HttpRequest>
         Decision::Indeterminate(Outage::AuthenticationOverloaded) => {
             Err(Status::resource_exhausted("too many questions about callers at one time"))
         }
+        Decision::Indeterminate(Outage::IssuerUnavailable) => {
+            Err(Status::unavailable("the keys of the token's issuer cannot be had"))
+        }
+        Decision::Indeterminate(Outage::RegistrationsFull) => {
+            Err(Status::resource_exhausted("too many clients wait for a key at one time"))
+        }
         Decision::Indeterminate(Outage::Internal) => Err(Status::internal("the check could not be decided")),
     }
 }

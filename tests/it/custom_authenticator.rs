@@ -159,15 +159,15 @@ async fn what_it_says_is_refused_unless_it_can_be_used() {
     let (_files, _running, client) = running(&url, ", deadline_ms: 3000").await;
     let now = jiff::Timestamp::now().as_second();
     for (identity, expected) in [
-        (Identity::default(), "401 caller_unusable"),
-        (Identity { role: "proxy_admin".to_owned(), ..ada() }, "401 caller_unusable"),
-        (Identity { role: "root".to_owned(), ..ada() }, "401 caller_unusable"),
-        (Identity { user_id: "a\r\nb".to_owned(), ..ada() }, "401 caller_unusable"),
-        (Identity { models: vec!["m1".to_owned()], ..ada() }, "401 caller_unusable"),
-        (Identity { user_id: "eve".to_owned(), ..ada() }, "403 user_unknown"),
-        (Identity { team_id: "blue".to_owned(), ..ada() }, "403 team_unknown"),
-        (Identity { organization_id: "acme".to_owned(), ..ada() }, "403 org_unknown"),
-        (Identity { expires_at: now - 1, ..ada() }, "401 token_inactive"),
+        (Identity::default(), "403 token_names_nobody"),
+        (Identity { role: "proxy_admin".to_owned(), ..ada() }, "401 token_claims"),
+        (Identity { role: "root".to_owned(), ..ada() }, "401 token_claims"),
+        (Identity { user_id: "a\r\nb".to_owned(), ..ada() }, "401 token_claims"),
+        (Identity { models: vec!["m1".to_owned()], ..ada() }, "401 token_claims"),
+        (Identity { user_id: "eve".to_owned(), ..ada() }, "401 token_user_unknown"),
+        (Identity { team_id: "blue".to_owned(), ..ada() }, "403 token_team_unknown"),
+        (Identity { organization_id: "acme".to_owned(), ..ada() }, "401 token_org_unknown"),
+        (Identity { expires_at: now - 1, ..ada() }, "401 token_expired"),
         (Identity { expires_at: now + 60, ..ada() }, "200 allow"),
         (Identity { user_id: "root".to_owned(), ..ada() }, "200 allow"),
         (Identity { team_id: "red".to_owned(), ..Identity::default() }, "200 allow"),
@@ -176,7 +176,7 @@ async fn what_it_says_is_refused_unless_it_can_be_used() {
         assert_eq!(summary(&client, &chat("t")).await, expected, "{identity:?}");
     }
     for (kind, expected) in
-        [(0, "401 token_inactive"), (1, "401 token_inactive"), (2, "403 caller_refused"), (9, "401 token_inactive")]
+        [(0, "401 token_inactive"), (1, "401 token_inactive"), (2, "403 token_refused"), (9, "401 token_inactive")]
     {
         service.refuses(kind, None);
         assert_eq!(summary(&client, &chat("t")).await, expected, "{kind}");
@@ -230,9 +230,9 @@ async fn answers_are_kept_only_as_long_and_as_far_as_it_says() {
     assert_eq!(times(&[chat("c"), chat("c").header("x-tenant", "acme")]).await, 1, "for the credential alone");
     assert_eq!(times(&[chat("d")]).await, 1, "and for no other");
     service.refuses(2, kept(60, 1));
-    assert_eq!(summary(&client, &chat("e")).await, "403 caller_refused");
+    assert_eq!(summary(&client, &chat("e")).await, "403 token_refused");
     service.says(ada(), None);
-    assert_eq!(summary(&client, &chat("e")).await, "403 caller_refused", "refusals too");
+    assert_eq!(summary(&client, &chat("e")).await, "403 token_refused", "refusals too");
 }
 
 #[tokio::test]

@@ -15,12 +15,14 @@ const DIFFERENCES: &str = include_str!("../../docs/litellm-differences.md");
 
 #[test]
 fn every_reason_and_credential_header_is_documented() {
-    let reasons = DenyReason::ALL.map(|reason| reason.refusal().label.to_owned());
+    let reasons: Vec<_> = DenyReason::all().map(|reason| reason.refusal().label.to_owned()).collect();
     let outages = [
         Outage::RequestMissing,
         Outage::Overloaded,
         Outage::StoreUnavailable,
         Outage::StoreOverloaded,
+        Outage::IssuerUnavailable,
+        Outage::RegistrationsFull,
         Outage::Internal,
     ]
     .map(|outage| outage.label().to_owned());

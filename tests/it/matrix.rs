@@ -392,7 +392,7 @@ async fn the_page_is_as_reviewed() {
 fn the_page_shows_every_reason() {
     let page = include_str!("matrix.txt");
     let shown: BTreeSet<_> = page.split_whitespace().collect();
-    for reason in DenyReason::ALL {
+    for reason in DenyReason::all() {
         if reason == DenyReason::RecordUnreadable {
             // A key file that is not in order is not loaded; `stores` shows this one.
             continue;

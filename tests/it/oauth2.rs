@@ -84,17 +84,17 @@ async fn only_true_and_usable_answers_let_in_s144_v154_to_v158() {
         (json!({ "active": 1 }), "401 token_inactive"),
         (json!({ "active": "false" }), "401 token_inactive"),
         (json!({ "active": null }), "401 token_inactive"),
-        (json!({ "exp": past }), "401 token_inactive"),
-        (json!({ "exp": "9999999999" }), "401 token_inactive"),
-        (json!({ "cnf": { "jkt": "x" } }), "401 token_not_accepted"),
-        (json!({ "token_type": "refresh_token" }), "401 token_not_accepted"),
-        (json!({ "role": "proxy_admin" }), "401 caller_unusable"),
-        (json!({ "role": "root" }), "401 caller_unusable"),
-        (json!({ "sub": null }), "401 caller_unusable"),
-        (json!({ "sub": "a\r\nb" }), "401 caller_unusable"),
-        (json!({ "team_id": 7 }), "401 caller_unusable"),
-        (json!({ "sub": "eve" }), "403 user_unknown"),
-        (json!({ "team_id": "blue" }), "403 team_unknown"),
+        (json!({ "exp": past }), "401 token_expired"),
+        (json!({ "exp": "9999999999" }), "401 token_expired"),
+        (json!({ "cnf": { "jkt": "x" } }), "401 token_type"),
+        (json!({ "token_type": "refresh_token" }), "401 token_type"),
+        (json!({ "role": "proxy_admin" }), "401 token_claims"),
+        (json!({ "role": "root" }), "401 token_claims"),
+        (json!({ "sub": null }), "403 token_names_nobody"),
+        (json!({ "sub": "a\r\nb" }), "401 token_claims"),
+        (json!({ "team_id": 7 }), "401 token_claims"),
+        (json!({ "sub": "eve" }), "401 token_user_unknown"),
+        (json!({ "team_id": "blue" }), "403 token_team_unknown"),
         (json!({ "role": "internal_user" }), "200 allow"),
     ];
     for (members, expected) in rows {
@@ -215,7 +215,7 @@ async fn a_token_ends_with_its_exp_whatever_is_kept() {
     let server = HttpServer::start(active(json!({ "exp": end }))).await;
     let (_files, _running, client) = started(&server, ", cache_seconds: 60").await;
     assert_eq!(summary(&client, &chat("t")).await, "200 allow");
-    let refused = async || (summary(&client, &chat("t")).await == "401 token_inactive").then_some(());
+    let refused = async || (summary(&client, &chat("t")).await == "401 token_expired").then_some(());
     eventually("the end", refused).await;
     assert!(jiff::Timestamp::now().as_second() >= end);
 }
@@ -252,7 +252,7 @@ async fn users_may_be_unknown_where_the_operator_says_so() {
     let outcome = client.outcome(chat("t").raw()).await;
     assert_eq!((outcome.summary().as_str(), outcome.set["x-auth-user-id"].as_str()), ("200 allow", "eve"));
     server.answers(active(json!({ "team_id": "blue" })));
-    assert_eq!(summary(&client, &chat("u")).await, "403 team_unknown", "W06: teams never");
+    assert_eq!(summary(&client, &chat("u")).await, "403 token_team_unknown", "W06: teams never");
 }
 
 #[tokio::test]
@@ -270,7 +270,7 @@ async fn a_reload_keeps_what_the_same_server_said_and_no_other_s147() {
     assert_eq!(server.seen().len(), 1);
     files.write("tollgate.yaml", &section(&server, ", cache_seconds: 60, issuer: 'https://idp'"));
     eventually("the reload", async || version().await.filter(|generation| *generation == 3)).await;
-    assert_eq!(summary(&client, &chat("t")).await, "401 token_not_accepted");
+    assert_eq!(summary(&client, &chat("t")).await, "401 token_issuer");
     assert_eq!(server.seen().len(), 2, "the terms are others, so the answer is asked for again");
 }
 

@@ -87,9 +87,9 @@ async fn nobody_signed_in_has_to_show_a_key_v163_s179() {
         "401 credential_missing"
     );
     assert_eq!(summary(&client, chat().key("sk-mine").from("10.0.0.5")).await, "200 allow");
-    assert_eq!(summary(&client, chat().header("x-team", "red").from("10.0.0.5")).await, "401 caller_unusable");
+    assert_eq!(summary(&client, chat().header("x-team", "red").from("10.0.0.5")).await, "401 proxy_headers_unusable");
     let twice = chat().header("x-forwarded-user", "bob").header("x-forwarded-user", "root");
-    assert_eq!(summary(&client, twice.from("10.0.0.5")).await, "401 caller_unusable");
+    assert_eq!(summary(&client, twice.from("10.0.0.5")).await, "401 proxy_headers_unusable");
 }
 
 #[tokio::test]
@@ -105,11 +105,11 @@ async fn a_user_and_a_credential_are_two_callers() {
 async fn whoever_is_named_must_exist_w06() {
     let (_files, _running, client) = started().await;
     for (headers, expected) in [
-        (&[("x-forwarded-user", "eve")][..], "403 user_unknown"),
-        (&[("x-forwarded-user", "bob"), ("x-team", "blue")], "403 team_unknown"),
-        (&[("x-forwarded-user", "bob"), ("x-team-name", "Blue")], "403 team_unknown"),
-        (&[("x-forwarded-user", "bob"), ("x-team", "red"), ("x-team-name", "Blue")], "403 team_unknown"),
-        (&[("x-forwarded-user", "bob"), ("x-org", "other")], "403 org_unknown"),
+        (&[("x-forwarded-user", "eve")][..], "401 token_user_unknown"),
+        (&[("x-forwarded-user", "bob"), ("x-team", "blue")], "403 token_team_unknown"),
+        (&[("x-forwarded-user", "bob"), ("x-team-name", "Blue")], "403 token_team_unknown"),
+        (&[("x-forwarded-user", "bob"), ("x-team", "red"), ("x-team-name", "Blue")], "403 token_team_unknown"),
+        (&[("x-forwarded-user", "bob"), ("x-org", "other")], "401 token_org_unknown"),
         (&[("x-forwarded-user", "bob"), ("x-team", "red"), ("x-org", "acme")], "200 allow"),
     ] {
         let asked = headers.iter().fold(chat(), |asked, (name, value)| asked.header(name, value));

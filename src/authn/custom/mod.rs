@@ -30,19 +30,18 @@ use sha2::{Digest as _, Sha256};
 pub use wire::Line;
 
 use super::Failure;
+use super::bearer::Asking;
 use super::calls::Calls;
 use super::remembered::{Bounds, Digest, Fresh, Remembered, Verdict};
-use crate::core::credential::{KeyHash, Secret};
+use crate::core::credential::Secret;
 use crate::core::decision::Outage;
-use crate::core::deny::DenyReason;
+use crate::core::deny::TokenDenial;
 use crate::core::header::HeaderName;
 use crate::core::oauth2::{RoleRule, Said};
-use crate::core::peer::Peer;
-use crate::core::request::HeaderView;
 use v1::cache::Scope;
 use wire::{Silence, Told};
 
-/// Which credentials an authenticator is asked about. Keys that begin with `sk-` are never among them.
+/// Which credentials an authenticator is asked asking. Keys that begin with `sk-` are never among them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asked {
     /// Those that are neither keys nor JSON Web Tokens.
@@ -56,7 +55,7 @@ pub struct Asked {
 pub struct CustomSpec {
     /// Where it is.
     pub url: String,
-    /// What it is asked about.
+    /// What it is asked asking.
     pub credentials: Asked,
     /// Whether it may refuse the bearers of verified tokens.
     pub validates_claims: bool,
@@ -68,25 +67,8 @@ pub struct CustomSpec {
     pub keep: Duration,
     /// How much is kept and asked.
     pub bounds: Bounds,
-    /// Digest of the certificate authorities that are believed, where they are configured.
-    pub authorities: Option<KeyHash>,
-}
-
-/// What is known of a request before its caller is.
-#[derive(Debug, Clone, Copy)]
-pub struct Circumstances<'a> {
-    /// The method.
-    pub method: &'a str,
-    /// The canonical path.
-    pub path: &'a str,
-    /// The route's stable name; empty beyond the catalogue.
-    pub route: &'a str,
-    /// Whether the route is one of the model API or of information.
-    pub is_ordinary: bool,
-    /// The headers.
-    pub headers: &'a HeaderView<'a>,
-    /// Who is at the other end of the proxy's connection.
-    pub peer: Peer<'a>,
+    /// The certificate authorities that are believed, in PEM, where they are configured.
+    pub authorities: Option<Vec<u8>>,
 }
 
 /// An authenticator, and what it said lately.
@@ -126,7 +108,7 @@ impl Custom {
         self.callers.len()
     }
 
-    /// What it is asked about.
+    /// What it is asked asking.
     #[must_use]
     pub fn credentials(&self) -> Asked {
         self.spec.credentials
@@ -145,15 +127,15 @@ impl Custom {
     pub async fn authenticate(
         &self,
         credential: &Secret,
-        about: &Circumstances<'_>,
+        asking: &Asking<'_>,
         now: Timestamp,
     ) -> Result<Arc<Said>, Failure> {
-        let keys = Keys::new(credential.expose(), "", about, &self.spec.headers);
+        let keys = Keys::new(credential.expose(), "", asking, &self.spec.headers);
         let verdict = match keys.look(&self.callers) {
             Some(verdict) => verdict,
             None => {
                 let credential = credential.expose().to_owned();
-                let request = v1::AuthenticateRequest { credential, request: Some(self.facts(about)) };
+                let request = v1::AuthenticateRequest { credential, request: Some(self.facts(asking)) };
                 let (spec, line, memory) = (Arc::clone(&self.spec), Arc::clone(&self.line), Arc::clone(&self.callers));
                 let answer = async move {
                     let told = line.authenticate(request, &spec.roles, now).await;
@@ -169,7 +151,7 @@ impl Custom {
         let said = verdict?;
         // The clock decides, whatever is kept.
         if said.expires.is_some_and(|end| end <= now) {
-            return Err(DenyReason::TokenInactive.into());
+            return Err(TokenDenial::Expired.into());
         }
         Ok(said)
     }
@@ -182,14 +164,14 @@ impl Custom {
         &self,
         claims: &Map<String, Value>,
         issuer: &str,
-        about: &Circumstances<'_>,
+        asking: &Asking<'_>,
     ) -> Result<(), Failure> {
         let claims_json = serde_json::to_string(claims).map_err(|_| Outage::Internal)?;
-        let keys = Keys::new(&claims_json, issuer, about, &self.spec.headers);
+        let keys = Keys::new(&claims_json, issuer, asking, &self.spec.headers);
         if let Some(verdict) = keys.look(&self.bearers) {
             return Ok(verdict.map(|_| ())?);
         }
-        let request = v1::ValidateRequest { claims_json, issuer: issuer.to_owned(), request: Some(self.facts(about)) };
+        let request = v1::ValidateRequest { claims_json, issuer: issuer.to_owned(), request: Some(self.facts(asking)) };
         let (cap, line, memory) = (self.spec.keep, Arc::clone(&self.line), Arc::clone(&self.bearers));
         let answer = async move {
             let told = line.validate(request).await.map_err(|silence| note(&memory.calls, silence))?;
@@ -198,23 +180,28 @@ impl Custom {
         Ok(self.bearers.ask(keys.request, Outage::Authenticator, answer).await?.map(|_| ())?)
     }
 
-    fn facts(&self, about: &Circumstances<'_>) -> v1::RequestFacts {
+    fn facts(&self, asking: &Asking<'_>) -> v1::RequestFacts {
         v1::RequestFacts {
-            method: about.method.to_owned(),
-            path: about.path.to_owned(),
-            route: about.route.to_owned(),
-            headers: told(about, &self.spec.headers)
+            method: asking.method.to_owned(),
+            path: asking.path.to_owned(),
+            route: route(asking).to_owned(),
+            headers: told(asking, &self.spec.headers)
                 .map(|(name, value)| v1::Header { name: name.to_owned(), value: value.to_vec() })
                 .collect(),
-            peer_address: about.peer.address.map(|address| address.to_canonical().to_string()).unwrap_or_default(),
-            peer_principal: about.peer.principal.unwrap_or_default().to_owned(),
+            peer_address: asking.peer.address.map(|address| address.to_canonical().to_string()).unwrap_or_default(),
+            peer_principal: asking.peer.principal.unwrap_or_default().to_owned(),
         }
     }
 }
 
+/// The route's stable name; empty beyond the catalogue.
+fn route<'a>(asking: &Asking<'a>) -> &'a str {
+    asking.found.map_or("", |found| found.route.id)
+}
+
 /// The headers that are told, line by line.
-fn told<'a>(about: &Circumstances<'a>, names: &'a [HeaderName]) -> impl Iterator<Item = (&'a str, &'a [u8])> {
-    let headers = about.headers;
+fn told<'a>(asking: &Asking<'a>, names: &'a [HeaderName]) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+    let headers = asking.headers;
     names.iter().flat_map(move |name| headers.all(name.as_str()).map(|value| (name.as_str(), value)))
 }
 
@@ -234,7 +221,7 @@ struct Keys {
 }
 
 impl Keys {
-    fn new(credential: &str, issuer: &str, about: &Circumstances<'_>, headers: &[HeaderName]) -> Self {
+    fn new(credential: &str, issuer: &str, asking: &Asking<'_>, headers: &[HeaderName]) -> Self {
         let mut hash = Sha256::new();
         let add = |hash: &mut Sha256, part: &[u8]| {
             // With its length, so that no two lists of parts are one text.
@@ -244,11 +231,11 @@ impl Keys {
         add(&mut hash, credential.as_bytes());
         add(&mut hash, issuer.as_bytes());
         let alone = hash.clone().finalize().into();
-        for part in [about.method, about.path, about.route, about.peer.principal.unwrap_or_default()] {
+        for part in [asking.method, asking.path, route(asking), asking.peer.principal.unwrap_or_default()] {
             add(&mut hash, part.as_bytes());
         }
-        add(&mut hash, about.peer.address.map(|address| address.to_string()).unwrap_or_default().as_bytes());
-        for (name, value) in told(about, headers) {
+        add(&mut hash, asking.peer.address.map(|address| address.to_string()).unwrap_or_default().as_bytes());
+        for (name, value) in told(asking, headers) {
             add(&mut hash, name.as_bytes());
             add(&mut hash, value);
         }
@@ -270,14 +257,15 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::request::Fidelity;
+    use crate::core::peer::Peer;
+    use crate::core::request::{Fidelity, HeaderView};
 
     fn keys(credential: &str, method: &str, path: &str, headers: &[(&str, &[u8])], address: &str) -> Digest {
         let view = HeaderView::new(headers.to_vec(), Fidelity::Exact);
         let peer = Peer { address: address.parse().ok(), principal: None };
-        let about = Circumstances { method, path, route: "r", is_ordinary: true, headers: &view, peer };
+        let asking = Asking { method, path, found: None, headers: &view, peer };
         let names = [HeaderName::new("x-a").unwrap(), HeaderName::new("x-b").unwrap()];
-        Keys::new(credential, "", &about, &names).request
+        Keys::new(credential, "", &asking, &names).request
     }
 
     #[test]

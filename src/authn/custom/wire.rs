@@ -12,7 +12,7 @@ use super::v1::authenticator_client::AuthenticatorClient;
 use super::v1::cache::Scope;
 use super::v1::refusal::Kind;
 use super::v1::{self, authenticate_response, validate_response};
-use crate::core::deny::DenyReason;
+use crate::core::deny::{DenyReason, TokenDenial};
 use crate::core::oauth2::said::{MAX_MODELS, email, name};
 use crate::core::oauth2::{RoleRule, Said, Unusable};
 
@@ -105,13 +105,14 @@ impl Line {
         let v1::AuthenticateResponse { verdict, cache } = answer.into_inner();
         let (keep, scope) = kept(cache);
         let verdict = match verdict.ok_or(Silence::Empty)? {
-            authenticate_response::Verdict::Refusal(refusal) => Err(refused(refusal.kind())),
+            authenticate_response::Verdict::Refusal(refusal) => Err(refused(refusal.kind()).into()),
             authenticate_response::Verdict::Identity(identity) => {
                 let said = said(identity, roles).map_err(|why| {
                     tracing::warn!(reason = %why, "the authenticator names somebody who cannot be used");
-                    DenyReason::CallerUnusable
+                    let denial = if why == Unusable::Nobody { TokenDenial::Nobody } else { TokenDenial::Claims };
+                    DenyReason::from(denial)
                 });
-                said.and_then(|said| if ended(&said, now) { Err(DenyReason::TokenInactive) } else { Ok(said) })
+                said.and_then(|said| if ended(&said, now) { Err(TokenDenial::Expired.into()) } else { Ok(said) })
             }
         };
         Ok(Told { verdict, keep, scope })
@@ -123,7 +124,7 @@ impl Line {
         let (keep, scope) = kept(cache);
         let verdict = match verdict.ok_or(Silence::Empty)? {
             validate_response::Verdict::Accepted(v1::Accepted {}) => Ok(()),
-            validate_response::Verdict::Refusal(refusal) => Err(refused(refusal.kind())),
+            validate_response::Verdict::Refusal(refusal) => Err(refused(refusal.kind()).into()),
         };
         Ok(Told { verdict, keep, scope })
     }
@@ -158,10 +159,10 @@ fn kept(cache: Option<v1::Cache>) -> (Duration, Scope) {
     (Duration::from_secs(seconds.into()), scope)
 }
 
-fn refused(kind: Kind) -> DenyReason {
+fn refused(kind: Kind) -> TokenDenial {
     match kind {
-        Kind::Unspecified | Kind::Invalid => DenyReason::TokenInactive,
-        Kind::Forbidden => DenyReason::CallerRefused,
+        Kind::Unspecified | Kind::Invalid => TokenDenial::Inactive,
+        Kind::Forbidden => TokenDenial::Refused,
     }
 }
 

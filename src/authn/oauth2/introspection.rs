@@ -17,9 +17,9 @@ use crate::authn::http::{Silence, exchange};
 use crate::authn::remembered::{Bounds, Fresh, Remembered};
 use crate::core::credential::{KeyHash, Secret};
 use crate::core::decision::Outage;
-use crate::core::deny::DenyReason;
-use crate::core::oauth2::Said;
+use crate::core::deny::TokenDenial;
 use crate::core::oauth2::introspection::{NotAccepted, Terms};
+use crate::core::oauth2::{Said, Unusable};
 
 /// How Tollgate shows the server who it is (RFC 6749 section 2.3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +49,8 @@ pub struct IntrospectionSpec {
     pub keep_refused: Duration,
     /// How much is kept and asked.
     pub bounds: Bounds,
-    /// Digest of the certificate authorities that are believed, where they are configured.
-    pub authorities: Option<KeyHash>,
+    /// The certificate authorities that are believed, in PEM, where they are configured.
+    pub authorities: Option<Vec<u8>>,
 }
 
 impl PartialEq for IntrospectionSpec {
@@ -126,7 +126,7 @@ impl Introspection {
         let said = verdict?;
         // The clock decides, whatever is kept.
         if said.expires.is_some_and(|end| end <= now) {
-            return Err(DenyReason::TokenInactive.into());
+            return Err(TokenDenial::Expired.into());
         }
         Ok(said)
     }
@@ -167,7 +167,7 @@ impl Question {
             }
             Err(why) => {
                 tracing::debug!(reason = %why, "a token was refused");
-                Fresh { verdict: Err(reason(why)), keep: spec.keep_refused }
+                Fresh { verdict: Err(reason(why).into()), keep: spec.keep_refused }
             }
         })
     }
@@ -207,10 +207,16 @@ fn until(end: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(end.duration_since(now)).unwrap_or_default()
 }
 
-fn reason(why: NotAccepted) -> DenyReason {
+fn reason(why: NotAccepted) -> TokenDenial {
     match why {
-        NotAccepted::Inactive | NotAccepted::Expired => DenyReason::TokenInactive,
-        NotAccepted::Issuer | NotAccepted::Audience | NotAccepted::Kind => DenyReason::TokenNotAccepted,
-        NotAccepted::Unusable(_) => DenyReason::CallerUnusable,
+        NotAccepted::Inactive => TokenDenial::Inactive,
+        NotAccepted::Expired => TokenDenial::Expired,
+        NotAccepted::Issuer => TokenDenial::Issuer,
+        NotAccepted::Audience => TokenDenial::Audience,
+        NotAccepted::Kind => TokenDenial::Type,
+        NotAccepted::Unusable(Unusable::Nobody) => TokenDenial::Nobody,
+        NotAccepted::Unusable(Unusable::Type(_) | Unusable::Name(_) | Unusable::Role | Unusable::TooMany) => {
+            TokenDenial::Claims
+        }
     }
 }

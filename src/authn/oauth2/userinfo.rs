@@ -14,9 +14,9 @@ use crate::authn::Failure;
 use crate::authn::calls::Calls;
 use crate::authn::http::{Silence, exchange};
 use crate::authn::remembered::{Bounds, Fresh, Remembered};
-use crate::core::credential::{KeyHash, Secret};
+use crate::core::credential::Secret;
 use crate::core::decision::Outage;
-use crate::core::deny::DenyReason;
+use crate::core::deny::{DenyReason, TokenDenial};
 use crate::core::jwt::json;
 
 /// Claims LiteLLM uses between its own parts begin like this. A provider never brings them (S-118).
@@ -33,8 +33,8 @@ pub struct UserInfoSpec {
     pub keep: Duration,
     /// How much is kept and asked.
     pub bounds: Bounds,
-    /// Digest of the certificate authorities that are believed, where they are configured.
-    pub authorities: Option<KeyHash>,
+    /// The certificate authorities that are believed, in PEM, where they are configured.
+    pub authorities: Option<Vec<u8>>,
 }
 
 /// Claims do not go into logs.
@@ -127,7 +127,7 @@ async fn put(client: &Client, url: &Url, token: &Secret) -> Result<Result<Claims
     let value = Zeroizing::new(format!("Bearer {}", token.expose()));
     // A token that is no header value is nobody's.
     let Ok(mut value) = HeaderValue::from_str(&value) else {
-        return Ok(Err(DenyReason::TokenInactive));
+        return Ok(Err(TokenDenial::Inactive.into()));
     };
     value.set_sensitive(true);
     let request = client.get(url.clone()).header(AUTHORIZATION, value).header(ACCEPT, "application/json");
@@ -137,10 +137,10 @@ async fn put(client: &Client, url: &Url, token: &Secret) -> Result<Result<Claims
             claims.retain(|name, _| !name.starts_with(RESERVED));
             // `sub` is always there (OpenID Connect Core 5.3.2).
             let about = claims.get("sub").and_then(Value::as_str).is_some_and(|sub| !sub.is_empty());
-            Ok(if about { Ok(Claims(claims)) } else { Err(DenyReason::CallerUnusable) })
+            Ok(if about { Ok(Claims(claims)) } else { Err(TokenDenial::Nobody.into()) })
         }
         // Here the token is what the status is about (RFC 6750 section 3.1).
-        Err(Silence::Status(401 | 403)) => Ok(Err(DenyReason::TokenInactive)),
+        Err(Silence::Status(401 | 403)) => Ok(Err(TokenDenial::Inactive.into())),
         Err(silence) => Err(silence),
     }
 }

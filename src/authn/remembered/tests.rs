@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::core::deny::TokenDenial;
 
 fn memory(entries: usize) -> Arc<Remembered<u32>> {
     Arc::new(Remembered::new(&Bounds { entries, questions: 2, deadline: Duration::from_secs(3) }))
@@ -88,13 +89,16 @@ async fn invented_credentials_displace_nobody_and_have_a_bound_s191() {
     let memory = memory(10);
     assert_eq!(ask(&memory, 1, Ok(5), 60).await, Ok(Ok(Arc::new(5))));
     for key in 10..=255 {
-        assert_eq!(ask(&memory, key, Err(DenyReason::TokenInactive), 60).await, Ok(Err(DenyReason::TokenInactive)));
+        assert_eq!(
+            ask(&memory, key, Err(TokenDenial::Inactive.into()), 60).await,
+            Ok(Err(TokenDenial::Inactive.into()))
+        );
     }
     assert_eq!((memory.len(), memory.refused.len()), (1, 10));
     assert_eq!(memory.look(&[1; 32]), Some(Ok(Arc::new(5))));
-    assert_eq!(memory.look(&[255; 32]), Some(Err(DenyReason::TokenInactive)));
-    assert_eq!(ask(&memory, 1, Err(DenyReason::TokenInactive), 60).await, Ok(Err(DenyReason::TokenInactive)));
-    assert_eq!(memory.look(&[1; 32]), Some(Err(DenyReason::TokenInactive)), "the newer word counts");
+    assert_eq!(memory.look(&[255; 32]), Some(Err(TokenDenial::Inactive.into())));
+    assert_eq!(ask(&memory, 1, Err(TokenDenial::Inactive.into()), 60).await, Ok(Err(TokenDenial::Inactive.into())));
+    assert_eq!(memory.look(&[1; 32]), Some(Err(TokenDenial::Inactive.into())), "the newer word counts");
 }
 
 #[tokio::test]

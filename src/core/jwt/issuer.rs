@@ -109,6 +109,12 @@ impl Verified {
         &self.claims.0
     }
 
+    /// The same without its claims: enough to be remembered by, once they were read.
+    #[must_use]
+    pub fn without_claims(self) -> Self {
+        Self { claims: Claims(Map::new()), ..self }
+    }
+
     /// When `exp` comes, without leeway. None when there is none, or it is beyond the calendar.
     #[must_use]
     pub fn expires(&self) -> Option<Timestamp> {
@@ -227,6 +233,12 @@ impl Issuers {
             issuers.push(Arc::new(entry));
         }
         Ok(Self(issuers))
+    }
+
+    /// Where the entry of an issuer is, exactly.
+    #[must_use]
+    pub fn position(&self, issuer: &str) -> Option<usize> {
+        self.0.iter().position(|entry| entry.issuer.as_deref() == Some(issuer))
     }
 
     /// The entry a token is judged by, and whose keys check it. Its position names its key set.

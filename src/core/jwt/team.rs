@@ -149,8 +149,8 @@ impl TeamClaims {
     }
 }
 
-/// What stands between a team and the request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What stands between a team and the request, the farthest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Obstacle {
     /// The team does not exist.
     Unknown,
@@ -162,26 +162,16 @@ pub enum Obstacle {
     Route,
 }
 
-/// The first team without an obstacle. Without one the request is refused, whether it names a model or
-/// not (W45), for what stood before the team that came nearest.
-///
-/// # Errors
-/// See [`NoTeam`].
-pub fn choose(candidates: &[String], judge: impl Fn(&str) -> Option<Obstacle>) -> Result<&str, NoTeam> {
-    let mut nearest = NoTeam::Unknown;
-    let rank = |reason: NoTeam| [NoTeam::Unknown, NoTeam::Blocked, NoTeam::Model].iter().position(|one| *one == reason);
-    for candidate in candidates {
-        let reason = match judge(candidate) {
-            None => return Ok(candidate),
-            Some(Obstacle::Unknown) => NoTeam::Unknown,
-            Some(Obstacle::Blocked) => NoTeam::Blocked,
-            Some(Obstacle::Model) => NoTeam::Model,
-            Some(Obstacle::Route) => NoTeam::Route,
-        };
-        // `Route` has no rank in the list and comes nearest.
-        if rank(nearest).is_some_and(|known| rank(reason).is_none_or(|new| new > known)) {
-            nearest = reason;
+impl NoTeam {
+    /// Why no team was chosen: what stood before the one that came nearest, whether the request names a model or not
+    /// (W45).
+    #[must_use]
+    pub fn of(nearest: Option<Obstacle>) -> Self {
+        match nearest {
+            None | Some(Obstacle::Unknown) => Self::Unknown,
+            Some(Obstacle::Blocked) => Self::Blocked,
+            Some(Obstacle::Model) => Self::Model,
+            Some(Obstacle::Route) => Self::Route,
         }
     }
-    Err(nearest)
 }

@@ -6,7 +6,7 @@
 use ipnet::IpNet;
 
 use super::said::{MAX_MODELS, Said, Unusable, email, name};
-use crate::core::deny::DenyReason;
+use crate::core::deny::{DenyReason, TokenDenial};
 use crate::core::header::HeaderName;
 use crate::core::peer::{Peer, PeerRule};
 use crate::core::request::{Fidelity, HeaderView};
@@ -73,12 +73,12 @@ impl ProxyHeaders {
     /// the headers mean nothing, and the caller has to show a credential.
     ///
     /// # Errors
-    /// [`DenyReason::CallerUnusable`] when the proxy says something that cannot be used, such as a header twice.
+    /// [`TokenDenial::ProxyHeaders`] when the proxy says something that cannot be used, such as a header twice.
     pub fn read(&self, headers: &HeaderView<'_>, peer: &Peer<'_>) -> Result<Option<Said>, DenyReason> {
         if !self.trusts(peer) {
             return Ok(None);
         }
-        let said = self.said(headers).map_err(|_| DenyReason::CallerUnusable)?;
+        let said = self.said(headers).map_err(|_| TokenDenial::ProxyHeaders)?;
         if said.user_id.is_some() {
             return Ok(Some(said));
         }
@@ -87,7 +87,7 @@ impl ProxyHeaders {
         if silent && (Said { models: None, ..said }) == Said::default() {
             return Ok(None);
         }
-        Err(DenyReason::CallerUnusable)
+        Err(TokenDenial::ProxyHeaders.into())
     }
 
     fn said(&self, headers: &HeaderView<'_>) -> Result<Said, Unusable> {
@@ -202,7 +202,7 @@ mod tests {
     fn nobody_signed_in_is_nobody_v163_s179() {
         assert_eq!(read("10.0.0.5", &[]), Ok(None));
         assert_eq!(read("10.0.0.5", &[("x-user", b""), ("x-models", b" ")]), Ok(None));
-        assert_eq!(read("10.0.0.5", &[("x-team", b"red")]), Err(DenyReason::CallerUnusable));
+        assert_eq!(read("10.0.0.5", &[("x-team", b"red")]), Err(TokenDenial::ProxyHeaders.into()));
     }
 
     #[test]
@@ -216,10 +216,10 @@ mod tests {
             &[("x-user", b"bob"), ("x-models", b"m"), ("x-models", b"n")],
         ];
         for headers in bad {
-            assert_eq!(read("10.0.0.5", headers), Err(DenyReason::CallerUnusable), "{headers:?}");
+            assert_eq!(read("10.0.0.5", headers), Err(TokenDenial::ProxyHeaders.into()), "{headers:?}");
         }
         let peer = Peer { address: "10.0.0.5".parse().ok(), principal: None };
         let lossy = HeaderView::new(vec![("x-user", b"b!b".as_slice())], Fidelity::Lossy);
-        assert_eq!(proxy(&["10.0.0.0/8"], &[]).read(&lossy, &peer), Err(DenyReason::CallerUnusable));
+        assert_eq!(proxy(&["10.0.0.0/8"], &[]).read(&lossy, &peer), Err(TokenDenial::ProxyHeaders.into()));
     }
 }
