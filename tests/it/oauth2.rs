@@ -5,6 +5,7 @@ use tonic::Code;
 
 use crate::harness::{Asked, Client, Files, MASTER_KEY, Outcome, Running, config, eventually, get, hash, post};
 use crate::http_server::{HttpServer, Received, Reply};
+use crate::jwt_signer::key_set;
 
 const KEYS: &str = "keys: []\nusers:\n- { user_id: ada }\n- { user_id: root, user_role: proxy_admin }\n\
     teams:\n- { team_id: red, team_alias: Red, models: [m1] }\norganizations: [{ organization_id: acme }]\n";
@@ -285,4 +286,75 @@ async fn the_latest_outage_does_not_outlive_an_answer() {
     for line in ["tollgate_introspection_down 0", r#"tollgate_introspection_failures_total{why="status"} 1"#] {
         assert!(metrics.contains(line), "{line} is not in {metrics}");
     }
+}
+
+/// Section `jwt` says what claims mean.
+const JWT: &str = "jwt: { issuers: [{ issuer: 'https://idp', audience: api, jwks_file: jwks.json }], \
+    user_id_jwt_field: sub, user_email_jwt_field: email, user_allowed_email_domain: x.org, \
+    team_ids_jwt_field: groups }\n";
+
+async fn described(server: &HttpServer, more: &str) -> (Files, Running, Client) {
+    let userinfo = format!("oauth2: {{ userinfo: {{ url: '{}/me', issuer: 'https://idp'{more} }} }}\n", server.url);
+    let files = Files::new(&config(&(JWT.to_owned() + &userinfo)), KEYS);
+    files.write("jwks.json", &key_set());
+    let running = Running::start(&files.config()).await;
+    let client = running.client().await;
+    (files, running, client)
+}
+
+#[tokio::test]
+async fn the_provider_describes_the_bearer_of_an_opaque_token_v160_s143() {
+    let server =
+        HttpServer::start(|_| Reply::Json(200, r#"{"sub":"ada","email":"a@x.org","groups":["red"]}"#.to_owned())).await;
+    let (_files, _running, client) = described(&server, "").await;
+    let outcome = client.outcome(chat("opaque").raw()).await;
+    assert_eq!(outcome.summary(), "200 allow");
+    assert_eq!(outcome.set["x-auth-method"], "oidc_userinfo");
+    assert_eq!((outcome.set["x-auth-user-id"].as_str(), outcome.set["x-auth-team-id"].as_str()), ("ada", "red"));
+    let asked = server.seen();
+    assert_eq!((asked[0].line.as_str(), asked[0].header("authorization")), ("GET /me HTTP/1.1", Some("Bearer opaque")));
+    assert_eq!(summary(&client, &chat("opaque")).await, "200 allow");
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn what_the_provider_says_is_judged_as_claims_are_w26_s118() {
+    let server = HttpServer::start(|_| Reply::Never).await;
+    let (_files, _running, client) = described(&server, ", cache_seconds: 0").await;
+    let rows: &[(u16, &str, &str)] = &[
+        (200, r#"{"sub":"ada","email":"a@evil.org"}"#, "403 token_email_domain"),
+        (200, r#"{"sub":"ada","email":"a@x.org","groups":["blue"]}"#, "403 token_team_unknown"),
+        (200, r#"{"sub":"eve","email":"a@x.org"}"#, "401 token_user_unknown"),
+        (200, r#"{"sub":"ada","email":7}"#, "401 token_claims"),
+        (200, r#"{"email":"a@x.org"}"#, "403 token_names_nobody"),
+        (200, r#"{"sub":""}"#, "403 token_names_nobody"),
+        (200, r#"{"sub":7}"#, "403 token_names_nobody"),
+        (401, "{}", "401 token_inactive"),
+        (403, "{}", "401 token_inactive"),
+        (200, "<html>", "Unavailable"),
+        (200, r#"{"sub":"ada","sub":"root"}"#, "Unavailable"),
+        (200, "[]", "Unavailable"),
+        (500, r#"{"sub":"ada"}"#, "Unavailable"),
+        (302, r#"{"sub":"ada"}"#, "Unavailable"),
+        (200, r#"{"sub":"ada","email":"a@x.org","_litellm_user_id":"root"}"#, "200 allow"),
+    ];
+    for (status, body, expected) in rows {
+        let (status, answer) = (*status, (*body).to_owned());
+        server.answers(move |_| Reply::Json(status, answer.clone()));
+        assert_eq!(summary(&client, &chat("t")).await, *expected, "{status} {body}");
+    }
+    assert_eq!(summary(&client, &chat("sk-nobodys")).await, "401 credential_unknown");
+    assert!(server.seen().iter().all(|asked| asked.header("authorization") == Some("Bearer t")), "W24");
+}
+
+#[tokio::test]
+async fn models_and_end_users_are_those_that_are_said() {
+    let server = HttpServer::start(active(json!({ "m": "m1 m9", "customer": "c7" }))).await;
+    let (_files, _running, client) = started(&server, ", models_field: m, end_user_id_field: customer").await;
+    let outcome = client.outcome(chat("t").raw()).await;
+    assert_eq!((outcome.summary().as_str(), outcome.set["x-auth-end-user-id"].as_str()), ("200 allow", "c7"));
+    let other = post("/v1/chat/completions", r#"{"model":"m2"}"#).key("t");
+    assert_eq!(summary(&client, &other).await, "403 token_model_denied");
+    server.answers(active(json!({})));
+    assert_eq!(summary(&client, &chat("u")).await, "403 token_model_denied", "none is none");
 }
