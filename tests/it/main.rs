@@ -20,6 +20,7 @@ mod docs;
 mod evasions;
 mod harness;
 mod import;
+mod jwt_journeys;
 mod jwt_signer;
 mod jwt_vectors;
 mod jwt_verification;

@@ -134,6 +134,10 @@ impl BearerRules {
         store: &Store,
     ) -> Result<Person, Failure> {
         let facts = Arc::clone(&claimed.facts);
+        if facts.is_user_disclaimed {
+            // The provider itself says that it does not know whose address that is (W42).
+            return Err(TokenDenial::UserUnknown.into());
+        }
         let place = Standing {
             user: facts.user_id.as_deref().map(Box::from),
             team: team(search, store).await?,
@@ -214,9 +218,6 @@ impl Person {
     /// nobody who is privileged (LiteLLM 5.2.2, W42).
     async fn recognise(&mut self, store: &Store) -> Result<(), Failure> {
         let facts = Arc::clone(&self.claimed.facts);
-        if facts.is_user_disclaimed {
-            return Ok(());
-        }
         let by_id = self.place.user.clone().map(AlsoKnownAs::SsoId);
         let by_email = facts.email.as_ref().filter(|_| facts.is_email_verified);
         let by_email = by_email.map(|email| AlsoKnownAs::Email(email.as_str().into()));
