@@ -69,11 +69,11 @@ impl FileTeam {
     /// Gives a key, or whoever is in its place, what it inherits. It has been told whose it is.
     pub fn bequeath(&self, key: &mut KeyRecord, user: Option<&str>, listed: Option<&Arc<Member>>) {
         key.member = listed.cloned().or_else(|| user.and(self.unlisted_member.clone()));
-        key.member_role = user.and_then(|id| self.roles.get(id)).cloned();
-        if key.pass_through.is_empty() {
-            key.pass_through = self.pass_through.clone();
+        key.terms_mut().member_role = user.and_then(|id| self.roles.get(id)).cloned();
+        if key.terms.pass_through.is_empty() {
+            key.terms_mut().pass_through = self.pass_through.clone();
         }
-        key.tags.extend(self.tags.iter().cloned());
+        key.terms_mut().tags.extend(self.tags.iter().cloned());
         key.team = Some(Arc::clone(&self.team));
     }
 }
@@ -87,7 +87,7 @@ impl FilePlaces {
         let team = who.team.as_deref().and_then(|id| self.teams.get(id));
         let nothing = Names::Only(BTreeSet::new());
         let of_team = team.map_or(&nothing, |team| &team.mcp_servers);
-        let objects = &mut Arc::make_mut(&mut record.requests).objects;
+        let objects = &mut record.terms_mut().requests.objects;
         objects.mcp_servers = mcp_servers(&nothing, of_team, &BTreeSet::new());
         if let Some(team) = team {
             if who.organization.is_none() {

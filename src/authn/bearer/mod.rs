@@ -198,7 +198,7 @@ impl BearerRules {
         }
         if let (Some(user), Some(team)) = (user, team)
             && rules.upsert_sso_user_to_team
-            && person.record.member_role.is_none()
+            && person.record.terms.member_role.is_none()
         {
             writes.push(Write::Join { user: user.to_owned(), team: team.id.clone() });
         }
