@@ -96,6 +96,7 @@ impl BearerRules {
         if let Some(registered) = self.registered(&claimed, &terms, store).await? {
             return Ok(registered);
         }
+        self.terms.somebody(&claimed.facts)?;
         let facts = Arc::clone(&claimed.facts);
         let search = facts.teams.search(asking.team().as_deref(), facts.is_admin).map_err(DenyReason::from)?;
         let mut person = self.person(claimed, terms, &search, asking, store).await?;
