@@ -18,6 +18,10 @@ use tollgate::store::sql::schema::Table;
 use tollgate::store::sql::{Database, Dialect, Interpretation, SqlDirectory, tables};
 use tollgate::store::{DatabaseSpec, DatabaseStore, Directory as _, Place, Sqlite};
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const CACHED: usize = 1_000_000;
 const STORED: usize = 100_000;
 

@@ -37,7 +37,7 @@ pub(super) async fn look_up(
         let spent = spent.ok_or(Failure::Outage(Outage::Internal))?;
         named.proxy = Some(Budget { max: Some(max), ..spent });
     }
-    let of_key = identity.record().into_iter().flat_map(|key| &key.tags);
+    let of_key = identity.record().into_iter().flat_map(|key| &key.terms.tags);
     for label in ask.tags.iter().chain(of_key) {
         if !named.labels.contains(label) {
             named.labels.push(label.clone());

@@ -195,7 +195,7 @@ impl Identity {
     /// Guardrails that the key and its team ask for.
     #[must_use]
     pub fn guardrails(&self) -> Guardrails {
-        let of_key = self.record().map(|key| &key.requests.guardrails);
+        let of_key = self.record().map(|key| &key.terms.requests.guardrails);
         let of_team = self.team().map(|team| &team.requests.guardrails);
         let mut all = Guardrails::default();
         for one in [of_key, of_team].into_iter().flatten() {
@@ -210,7 +210,7 @@ impl Identity {
     /// Whether anybody the request counts for has limits of single models.
     #[must_use]
     pub fn has_model_limits(&self) -> bool {
-        let of_key = self.record().map(|key| &key.model_limits);
+        let of_key = self.record().map(|key| &key.terms.model_limits);
         let of_team = self.team().map(|team| &team.model_limits);
         let of_project = self.project().map(|project| &project.model_limits);
         let of_organization = self.organization().map(|organization| &organization.model_limits);
@@ -219,7 +219,7 @@ impl Identity {
 
     /// What key, team, organisation and agent leave to requests.
     pub fn object_grants(&self) -> impl Iterator<Item = &ObjectGrants> {
-        let of_key = self.record().map(|key| &key.requests.objects);
+        let of_key = self.record().map(|key| &key.terms.requests.objects);
         let of_team = self.team().map(|team| &team.requests.objects);
         let of_organization = self.organization().map(|organization| &organization.objects);
         let of_agent = self.record().and_then(|key| key.agent.as_deref()).map(|agent| &agent.objects);

@@ -58,7 +58,7 @@ pub fn descriptors(
     let mut add = |name, value: &str, limits| all.push(Descriptor { name, value: value.to_owned(), limits });
     let key_hash = identity.key_hash().unwrap_or_default();
     if !key_hash.is_empty() {
-        add("api_key", &key_hash, identity.key().map(|key| key.limits).unwrap_or_default());
+        add("api_key", &key_hash, identity.key().map(|key| key.terms.limits).unwrap_or_default());
     }
     if let Some(user) = identity.user_id() {
         add("user", user, identity.user().map(|user| user.limits).unwrap_or_default());
@@ -80,7 +80,7 @@ pub fn descriptors(
         add("agent", &agent.id, agent.limits);
     }
     let of_models = [
-        ("model_per_key", identity.key().map(|key| (key_hash.as_str(), &key.model_limits))),
+        ("model_per_key", identity.key().map(|key| (key_hash.as_str(), &key.terms.model_limits))),
         ("model_per_team", identity.team().map(|team| (team.id.as_str(), &team.model_limits))),
         ("model_per_project", identity.project().map(|project| (project.id.as_str(), &project.model_limits))),
         ("model_per_organization", identity.organization().map(|org| (org.id.as_str(), &org.model_limits))),
@@ -116,14 +116,13 @@ mod tests {
 
     use super::*;
     use crate::core::credential::KeyHash;
-    use crate::core::record::{KeyRecord, Team, User};
+    use crate::core::record::{KeyRecord, Team, Terms, User};
 
     #[test]
     fn a_request_counts_for_everybody_who_is_known() {
         let limits = Limits { requests: Some(3), ..Limits::default() };
         let key = KeyRecord {
-            limits,
-            model_limits: [("gpt-4o".into(), limits)].into(),
+            terms: Arc::new(Terms { limits, model_limits: [("gpt-4o".into(), limits)].into(), ..Terms::default() }),
             user: Some(Arc::new(User::new("ada"))),
             team: Some(Arc::new(Team { id: "red".into(), ..Team::default() })),
             ..KeyRecord::new(KeyHash::of("sk-a"))

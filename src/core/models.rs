@@ -83,7 +83,7 @@ impl ModelMap {
         let mut chain = Chain::of(requested);
         let of_team = key.and_then(|key| key.team.as_deref()).map(|team| &team.aliases);
         chain.by_team = chain.follow(of_team);
-        chain.follow(key.map(|key| &key.aliases));
+        chain.follow(key.map(|key| &key.terms.aliases));
         chain.routed = chain.length.saturating_sub(1);
         while !chain.looped && chain.follow(Some(&self.aliases)) {}
         chain
@@ -167,7 +167,7 @@ mod tests {
 
     use super::*;
     use crate::core::credential::KeyHash;
-    use crate::core::record::Team;
+    use crate::core::record::{Team, Terms};
 
     fn aliases(pairs: &[(&str, &str)]) -> Aliases {
         pairs.iter().map(|(name, target)| ((*name).into(), (*target).into())).collect()
@@ -175,7 +175,11 @@ mod tests {
 
     fn key(team: &[(&str, &str)], own: &[(&str, &str)]) -> KeyRecord {
         let team = Team { aliases: aliases(team), ..Team::default() };
-        KeyRecord { aliases: aliases(own), team: Some(Arc::new(team)), ..KeyRecord::new(KeyHash::of("sk-a")) }
+        KeyRecord {
+            terms: Arc::new(Terms { aliases: aliases(own), ..Terms::default() }),
+            team: Some(Arc::new(team)),
+            ..KeyRecord::new(KeyHash::of("sk-a"))
+        }
     }
 
     fn granted<'a>(chain: &Chain<'a>) -> Vec<&'a str> {

@@ -66,7 +66,7 @@ pub(super) fn of(verdict: &Verdict, version: &str, request_id: &str) -> Struct {
                 object([
                     ("id", text(identity.team().map(|team| team.id.as_str()))),
                     ("alias", text(identity.team().and_then(|team| team.alias.as_deref()))),
-                    ("member_role", text(identity.record().and_then(|record| record.member_role.as_deref()))),
+                    ("member_role", text(identity.record().and_then(|record| record.terms.member_role.as_deref()))),
                 ]),
             ),
             ("org", named(identity.organization().map(|org| (&org.id, org.alias.as_deref())))),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::rows::Unreadable;
 use super::{AlsoKnownAs, Answer, ClaimValue, Directory, Found, Resolved, Standing};
 use crate::core::budget::Budget;
 use crate::core::credential::KeyHash;
@@ -41,8 +42,8 @@ pub struct FilePlaces {
     pub members: HashMap<(String, String), Arc<Member>>,
     /// Ids by other names.
     pub names: HashMap<AlsoKnownAs, Resolved>,
-    /// Keys by what tokens claim.
-    pub mapped_keys: HashMap<ClaimValue, KeyHash>,
+    /// Keys by what tokens claim; none, where the mapping is turned off.
+    pub mapped_keys: HashMap<ClaimValue, Option<KeyHash>>,
 }
 
 /// A team, and what its keys inherit from it.
@@ -68,11 +69,11 @@ impl FileTeam {
     /// Gives a key, or whoever is in its place, what it inherits. It has been told whose it is.
     pub fn bequeath(&self, key: &mut KeyRecord, user: Option<&str>, listed: Option<&Arc<Member>>) {
         key.member = listed.cloned().or_else(|| user.and(self.unlisted_member.clone()));
-        key.member_role = user.and_then(|id| self.roles.get(id)).cloned();
-        if key.pass_through.is_empty() {
-            key.pass_through = self.pass_through.clone();
+        key.terms_mut().member_role = user.and_then(|id| self.roles.get(id)).cloned();
+        if key.terms.pass_through.is_empty() {
+            key.terms_mut().pass_through = self.pass_through.clone();
         }
-        key.tags.extend(self.tags.iter().cloned());
+        key.terms_mut().tags.extend(self.tags.iter().cloned());
         key.team = Some(Arc::clone(&self.team));
     }
 }
@@ -86,7 +87,7 @@ impl FilePlaces {
         let team = who.team.as_deref().and_then(|id| self.teams.get(id));
         let nothing = Names::Only(BTreeSet::new());
         let of_team = team.map_or(&nothing, |team| &team.mcp_servers);
-        let objects = &mut Arc::make_mut(&mut record.requests).objects;
+        let objects = &mut record.terms_mut().requests.objects;
         objects.mcp_servers = mcp_servers(&nothing, of_team, &BTreeSet::new());
         if let Some(team) = team {
             if who.organization.is_none() {
@@ -162,7 +163,10 @@ impl Directory for FileStore {
     }
 
     async fn mapped_key(&self, claim: &ClaimValue) -> Answer<KeyHash> {
-        Ok(self.places.mapped_keys.get(claim).map(|hash| Found::fresh(Arc::new(*hash))))
+        let problem = "the mapping is not active";
+        let off = Unreadable { table: "jwt_key_mappings", column: "is_active", problem };
+        let Some(mapped) = self.places.mapped_keys.get(claim) else { return Ok(None) };
+        Ok(Some(Found::fresh(Arc::new(mapped.ok_or(off)?))))
     }
 }
 

@@ -102,7 +102,7 @@ fn an_open_door_is_not_offered() {
         "{}\n",
         "",
         &expect![[r#"
-            tollgate.yaml: nobody could get in: set `master_key`, `keys.file` or `store`
+            tollgate.yaml: nobody could get in: set `master_key`, `keys.file`, `store` or `jwt`
         "#]],
     );
     check(

@@ -138,7 +138,10 @@ fn the_request_path_awaits_in_two_rooms_only() {
 fn nothing_is_unsafe_or_global() {
     for (path, text) in sources() {
         for line in code_lines(&text) {
-            assert!(!line.starts_with("static ") && !line.starts_with("pub static "), "{}: {line}", path.display());
+            // The allocator is the program's, and has no say in what it does.
+            let allocator = path.ends_with("src/main.rs") && line.starts_with("static ALLOCATOR: ");
+            let is_static = line.starts_with("static ") || line.starts_with("pub static ");
+            assert!(!is_static || allocator, "{}: {line}", path.display());
             for word in ["unsafe ", "static mut", "lazy_static", "OnceLock", "LazyLock", "thread_local!"] {
                 assert!(!line.contains(word), "{}: {line}", path.display());
             }

@@ -21,7 +21,7 @@ use tollgate::core::models::ModelMap;
 use tollgate::core::path::Target;
 use tollgate::core::policy::rules::{LiteLlmCompat, RouteRules};
 use tollgate::core::policy::{Asked, CHECKS, Facts};
-use tollgate::core::record::{KeyRecord, Named, Permissions, Role, User};
+use tollgate::core::record::{KeyRecord, Named, Permissions, Role, Terms, User};
 use tollgate::core::request::{BodyView, Fidelity, HeaderView, RequestView};
 use tollgate::core::route::catalogue::ANY;
 use tollgate::core::route::grant::{RouteGrants, is_mcp_discovery};
@@ -318,10 +318,14 @@ fn identity(vector: &Vector) -> Option<Identity> {
         .flatten()
         .map(|pair| (pair[0].as_str().unwrap_or_default().to_owned(), pair[1].as_str().and_then(Role::parse)));
     let user = User { role: role.and_then(Role::parse), memberships: memberships.collect(), ..User::new(id) };
-    Some(Identity::VirtualKey(Arc::new(KeyRecord {
+    let terms = Terms {
         allowed_routes: RouteGrants::compile(allowed.iter().map(String::as_str), &GroupNames::default()).ok()?,
         pass_through: pass_through_grants(vector)?,
         permissions: Permissions { get_spend_routes: permission.and_then(Value::as_bool) },
+        ..Terms::default()
+    };
+    Some(Identity::VirtualKey(Arc::new(KeyRecord {
+        terms: Arc::new(terms),
         user: (role != Some("__none__")).then(|| Arc::new(user)),
         ..KeyRecord::new(KeyHash::of("sk-vector"))
     })))

@@ -53,8 +53,9 @@ pub struct KeyTemplate {
 impl KeyTemplate {
     /// Restricts somebody whose key is not written yet.
     pub(super) fn restrict(&self, record: &mut KeyRecord) {
-        record.models = self.models.1.clone();
-        record.limits = self.limits;
+        let terms = record.terms_mut();
+        terms.models = self.models.1.clone();
+        terms.limits = self.limits;
         record.budget = Budget { max: self.max_budget, ..Budget::default() };
     }
 }

@@ -101,6 +101,7 @@ impl BearerRules {
         if let Some(registered) = self.registered(&claimed, &terms, store).await? {
             return Ok(registered);
         }
+        self.terms.somebody(&claimed.facts)?;
         let facts = Arc::clone(&claimed.facts);
         let search = facts.teams.search(asking.team().as_deref(), facts.is_admin).map_err(DenyReason::from)?;
         let mut person = self.person(claimed, terms, &search, asking, store).await?;
@@ -139,6 +140,10 @@ impl BearerRules {
         store: &Store,
     ) -> Result<Person, Failure> {
         let facts = Arc::clone(&claimed.facts);
+        if facts.is_user_disclaimed {
+            // The provider itself says that it does not know whose address that is (W42).
+            return Err(TokenDenial::UserUnknown.into());
+        }
         let place = Standing {
             user: facts.user_id.as_deref().map(Box::from),
             team: team(search, store).await?,
@@ -199,7 +204,7 @@ impl BearerRules {
         }
         if let (Some(user), Some(team)) = (user, team)
             && rules.upsert_sso_user_to_team
-            && person.record.member_role.is_none()
+            && person.record.terms.member_role.is_none()
         {
             writes.push(Write::Join { user: user.to_owned(), team: team.id.clone() });
         }
@@ -219,9 +224,6 @@ impl Person {
     /// nobody who is privileged (LiteLLM 5.2.2, W42).
     async fn recognise(&mut self, store: &Store) -> Result<(), Failure> {
         let facts = Arc::clone(&self.claimed.facts);
-        if facts.is_user_disclaimed {
-            return Ok(());
-        }
         let by_id = self.place.user.clone().map(AlsoKnownAs::SsoId);
         let by_email = facts.email.as_ref().filter(|_| facts.is_email_verified);
         let by_email = by_email.map(|email| AlsoKnownAs::Email(email.as_str().into()));

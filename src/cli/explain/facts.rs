@@ -18,7 +18,7 @@ pub(super) fn of_caller(identity: &Identity) -> Lines {
     };
     let expires = key.expires.map_or("never".to_owned(), |expires| expires.to_string());
     let alias = key.alias.as_deref().unwrap_or("without alias");
-    let models = key.models.describe();
+    let models = key.terms.models.describe();
     let spent: String = [key.budget].iter().chain(&key.windows).map(spent_of).collect();
     let state = either(key.blocked, "blocked", "not blocked");
     if let Some(hash) = identity.key_hash_prefix() {

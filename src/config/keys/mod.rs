@@ -198,33 +198,33 @@ impl Compiler<'_> {
         let hash = self.key_hash(&format!("{place}.key_hash"), &raw.key_hash);
         // A key without a sound hash is looked at for its other mistakes, and dropped.
         let mut key = KeyRecord::new(hash.unwrap_or_else(|| KeyHash::of("")));
-        key.alias.clone_from(&raw.key_alias);
+        key.alias = raw.key_alias.as_deref().map(Into::into);
         key.blocked = raw.blocked;
         // Any problem refuses the whole file, so an expiry that cannot be read is never "no expiry".
         key.expires = self.time(&format!("{place}.expires"), raw.expires.as_deref());
-        key.models = model_list(&raw.models);
-        key.aliases = aliases(&raw.aliases);
+        key.terms_mut().models = model_list(&raw.models);
+        key.terms_mut().aliases = aliases(&raw.aliases);
         match RouteGrants::compile(raw.allowed_routes.iter().map(String::as_str), self.names) {
-            Ok(routes) => key.allowed_routes = routes,
+            Ok(routes) => key.terms_mut().allowed_routes = routes,
             Err(errors) => {
                 for (entry, error) in errors {
                     self.problem(format!("{place}.allowed_routes[{entry}]"), error.to_string());
                 }
             }
         }
-        key.permissions = self.permissions(&place, &raw.permissions);
+        key.terms_mut().permissions = self.permissions(&place, &raw.permissions);
         let mut requests = self.requests(&place, &raw.metadata, raw.object_permission.as_ref());
-        key.pass_through = self.pass_through(&place, &raw.metadata);
-        key.tags = self.tags_of(&place, &raw.metadata);
+        key.terms_mut().pass_through = self.pass_through(&place, &raw.metadata);
+        key.terms_mut().tags = self.tags_of(&place, &raw.metadata);
         self.owners(&place, raw, sections, &mut key);
         let (groups, team) = (&sections.groups, raw.team_id.as_deref());
         let granted = self.groups(&place, &raw.access_group_ids, groups, team, Some(&key.hash));
-        key.group_models = granted.models;
+        key.terms_mut().group_models = granted.models;
         let of_team = team.and_then(|id| sections.teams.as_ref()?.get(id)).map(|team| &team.team.mcp_servers);
         let of_team = of_team.cloned().unwrap_or(Names::Only(BTreeSet::new()));
         let objects = &mut requests.objects;
         objects.mcp_servers = mcp_servers(&objects.mcp_servers, &of_team, &granted.mcp_servers);
-        key.requests = Arc::new(requests);
+        key.terms_mut().requests = requests;
         self.money(&place, raw, sections, &mut key);
         hash.map(|_| key)
     }
@@ -250,7 +250,7 @@ impl Compiler<'_> {
             if project.team.as_ref().is_some_and(|team| raw.team_id.as_ref().is_some_and(|own| own != team)) {
                 self.problem(format!("{place}.project_id"), "the project belongs to another team than the key");
             }
-            key.tags.extend(project.tags.iter().cloned());
+            key.terms_mut().tags.extend(project.tags.iter().cloned());
             key.project = Some(Arc::clone(&project.project));
         }
     }
@@ -261,17 +261,17 @@ impl Compiler<'_> {
         let written = Written { max: raw.max_budget, spend: raw.spend, reset_at: raw.budget_reset_at.as_deref() };
         key.budget = self.budget(place, &written, row.as_deref());
         key.budget.increase = self.increase(place, &raw.metadata);
-        key.windows = self.windows(place, &raw.budget_limits);
+        key.windows = self.windows(place, &raw.budget_limits).into();
         let own = self.models(place, &raw.model_max_budget);
         let of_row = row.as_ref().map(|row| row.models.clone()).unwrap_or_default();
         let models = if own.is_empty() { of_row } else { own };
         key.model_budgets = self.model_budgets(place, &models, &raw.model_spend);
         let own = limits(raw.rpm_limit, raw.tpm_limit, raw.max_parallel_requests);
-        key.limits = own.or(row.map(|row| row.limits).unwrap_or_default());
-        key.model_limits = self.model_limits(place, &raw.metadata);
-        if key.model_limits.is_empty() {
+        key.terms_mut().limits = own.or(row.map(|row| row.limits).unwrap_or_default());
+        key.terms_mut().model_limits = self.model_limits(place, &raw.metadata);
+        if key.terms.model_limits.is_empty() {
             let limited = models.into_iter().filter(|(_, model)| !model.limits.is_empty());
-            key.model_limits = limited.map(|(name, model)| (name, model.limits)).collect();
+            key.terms_mut().model_limits = limited.map(|(name, model)| (name, model.limits)).collect();
         }
     }
 

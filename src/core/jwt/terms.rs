@@ -56,7 +56,7 @@ pub struct Terms {
 
 impl TermRules {
     /// Lets a bearer in, or not: the domain of the mail address, administrators included (W42); a role, where one is
-    /// needed; somebody at all (W04). Before any look-up and any write (W41).
+    /// needed. Before any look-up and any write (W41).
     ///
     /// # Errors
     /// The first objection.
@@ -72,10 +72,16 @@ impl TermRules {
                 terms.routes.extend(permission.routes.clone());
             }
         }
-        if !self.allow_anonymous_jwt && !facts.is_admin && !facts.names_somebody() {
-            return Err(TokenDenial::Nobody.into());
-        }
         Ok(terms)
+    }
+
+    /// Whether there is anybody to hold to account, of whom no virtual key does (W04).
+    ///
+    /// # Errors
+    /// [`TokenDenial::Nobody`].
+    pub fn somebody(&self, facts: &Facts) -> Result<(), DenyReason> {
+        let somebody = self.allow_anonymous_jwt || facts.is_admin || facts.names_somebody();
+        if somebody { Ok(()) } else { Err(TokenDenial::Nobody.into()) }
     }
 
     /// The role for this request. A row makes an administrator only where tokens do (W37): elsewhere the bearer is an
@@ -94,7 +100,6 @@ impl TermRules {
 }
 
 impl Facts {
-    /// Whether there is anybody to hold to account.
     fn names_somebody(&self) -> bool {
         let team = self.teams.alias.is_some() || self.teams.object.is_some() || !self.teams.candidates().is_empty();
         self.user_id.is_some() || self.organization.is_some() || team

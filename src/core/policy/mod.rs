@@ -111,7 +111,7 @@ impl<'a> Facts<'a> {
 
     /// What the key and its team say about requests.
     fn request_grants(&self) -> impl Iterator<Item = &'a RequestGrants> {
-        let key = self.identity.record().map(|key| &*key.requests);
+        let key = self.identity.record().map(|key| &key.terms.requests);
         key.into_iter().chain(self.identity.team().map(|team| &team.requests))
     }
 
@@ -329,9 +329,9 @@ pub fn obstacle(asked: &Asked<'_>) -> Option<Obstacle> {
 /// leaks those of one key to all (SEC-24).
 #[must_use]
 pub fn wanted<'a>(identity: &'a Identity, request: &'a RequestRules) -> Vec<&'a str> {
-    let key = identity.record().into_iter().flat_map(|key| &key.requests.enforced_params);
+    let key = identity.record().into_iter().flat_map(|key| &key.terms.requests.enforced_params);
     let team = identity.team().into_iter().flat_map(|team| &team.requests.enforced_params);
-    let service = identity.record().is_some_and(|key| key.requests.is_service_account);
+    let service = identity.record().is_some_and(|key| key.terms.requests.is_service_account);
     let service = service.then_some(&request.service_account_enforced_params).into_iter().flatten();
     request.enforced_params.iter().chain(service).chain(key).chain(team).map(String::as_str).collect()
 }

@@ -41,17 +41,17 @@ pub(super) fn granted_by_key(asked: &Asked<'_>) -> Result<(), DenyReason> {
     let Some(key) = asked.identity.record() else {
         return Ok(());
     };
-    if key.models.defers_to_team() && key.team.as_ref().is_some_and(|team| !team.is_label) {
+    if key.terms.models.defers_to_team() && key.team.as_ref().is_some_and(|team| !team.is_label) {
         return Ok(());
     }
-    let level = Level { list: &key.models, groups: [key.group_models.as_ref(), None], team_aliases: true };
+    let level = Level { list: &key.terms.models, groups: [key.terms.group_models.as_ref(), None], team_aliases: true };
     granted(asked, Some(level), DenyReason::KeyModelDenied)
 }
 
 /// The team's `models` (LiteLLM COMMON-2), its access groups, or those of the key that name the team or
 /// the key (T12, T14).
 pub(super) fn granted_by_team(asked: &Asked<'_>) -> Result<(), DenyReason> {
-    let of_key = asked.identity.record().and_then(|key| key.group_models.as_ref());
+    let of_key = asked.identity.record().and_then(|key| key.terms.group_models.as_ref());
     let level = asked.identity.team().map(|team| Level {
         list: &team.models,
         groups: [team.group_models.as_ref(), of_key],
@@ -121,9 +121,9 @@ pub(super) fn lists_told(asked: &Asked<'_>) -> Vec<Names> {
     let key = asked
         .identity
         .record()
-        .filter(|key| !(key.models.defers_to_team() && key.team.as_ref().is_some_and(|team| !team.is_label)));
-    let of_key = key.map(|key| (&key.models, [key.group_models.as_ref(), None]));
-    let group_models = asked.identity.record().and_then(|key| key.group_models.as_ref());
+        .filter(|key| !(key.terms.models.defers_to_team() && key.team.as_ref().is_some_and(|team| !team.is_label)));
+    let of_key = key.map(|key| (&key.terms.models, [key.terms.group_models.as_ref(), None]));
+    let group_models = asked.identity.record().and_then(|key| key.terms.group_models.as_ref());
     let of_team = asked.identity.team().map(|team| (&team.models, [team.group_models.as_ref(), group_models]));
     let others = others(asked).map(|list| (list, [None, None]));
     let restricted = of_key.into_iter().chain(of_team).chain(others).filter(|(list, _)| !list.is_unrestricted());
@@ -151,7 +151,7 @@ fn of_token<'a>(asked: &Asked<'a>) -> Option<&'a Vec<String>> {
 }
 
 fn lists<'a>(asked: &Asked<'a>) -> impl Iterator<Item = &'a ModelList> {
-    let key = asked.identity.record().map(|key| &key.models);
+    let key = asked.identity.record().map(|key| &key.terms.models);
     let team = asked.identity.team().map(|team| &team.models);
     key.into_iter().chain(team).chain(others(asked))
 }

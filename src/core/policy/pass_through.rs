@@ -16,7 +16,7 @@ pub(super) fn state(facts: &Facts<'_>) -> PassedThrough {
     let Some(rule) = facts.found.and_then(|found| found.passed_through(facts.method)) else {
         return PassedThrough::No;
     };
-    let granted = facts.identity.record().is_none_or(|key| key.pass_through.cover(facts.path));
+    let granted = facts.identity.record().is_none_or(|key| key.terms.pass_through.cover(facts.path));
     match rule.needs_grant() {
         false => PassedThrough::Open,
         true if granted => PassedThrough::Granted,

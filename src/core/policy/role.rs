@@ -62,7 +62,7 @@ fn own_info(asked: &Asked<'_>) -> Result<(), DenyReason> {
 }
 
 fn may_see_spend(facts: &Facts<'_>) -> bool {
-    let permission = facts.identity.record().and_then(|key| key.permissions.get_spend_routes);
+    let permission = facts.identity.record().and_then(|key| key.terms.permissions.get_spend_routes);
     let permitted = permission == Some(true) || (facts.rules.compat.spend_permission_by_name && permission.is_some());
     permitted && facts.groups().has(Group::GlobalSpendTrackingRoutes)
 }
@@ -90,7 +90,7 @@ fn by_handler(facts: &Facts<'_>) -> bool {
 pub(super) fn by_litellm_grant(facts: &Facts<'_>) -> bool {
     let compat = facts.rules.compat;
     facts.identity.record().is_some_and(|key| {
-        (compat.passthrough_grant_any_route && key.pass_through.cover(facts.path))
-            || (compat.allowed_routes_grant && key.allowed_routes.names_path(facts.path))
+        (compat.passthrough_grant_any_route && key.terms.pass_through.cover(facts.path))
+            || (compat.allowed_routes_grant && key.terms.allowed_routes.names_path(facts.path))
     })
 }

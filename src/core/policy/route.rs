@@ -59,7 +59,7 @@ pub(super) fn allowed_by_key(facts: &Facts<'_>) -> Result<(), DenyReason> {
         groups: facts.groups(),
         pass_through: pass_through::state(facts),
     };
-    match key.allowed_routes.covers(&request) {
+    match key.terms.allowed_routes.covers(&request) {
         Coverage::Covered => Ok(()),
         Coverage::PassThroughNotGranted => Err(DenyReason::PassThroughNotGranted),
         Coverage::NotCovered => Err(DenyReason::RouteNotAllowed),

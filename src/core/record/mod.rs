@@ -28,27 +28,19 @@ pub use role::Role;
 /// Names that stand for other names.
 pub type Aliases = BTreeMap<Box<str>, Box<str>>;
 
-/// A virtual key with everything it points to.
+/// A virtual key with everything it points to. There may be a million of them in memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeyRecord {
     /// SHA-256 of the key text.
     pub hash: KeyHash,
     /// A name for people.
-    pub alias: Option<String>,
+    pub alias: Option<Box<str>>,
     /// Refused when true.
     pub blocked: bool,
     /// Refused once this instant has passed; `None` never expires.
     pub expires: Option<Timestamp>,
-    /// Models the key may name.
-    pub models: ModelList,
-    /// Routes the key may call.
-    pub allowed_routes: RouteGrants,
-    /// Pass-through endpoints the key was granted: its own list, else its team's.
-    pub pass_through: PassThroughGrants,
-    /// What else the key may do.
-    pub permissions: Permissions,
-    /// What the key may name in requests.
-    pub requests: Arc<RequestGrants>,
+    /// What it may do; keys that may do the same share it.
+    pub terms: Arc<Terms>,
     /// The person the key belongs to.
     pub user: Option<Arc<User>>,
     /// The team the key belongs to.
@@ -59,16 +51,31 @@ pub struct KeyRecord {
     pub project: Option<Arc<Project>>,
     /// What the team says of the owner.
     pub member: Option<Arc<Member>>,
-    /// The owner's role in the team, for the upstream.
-    pub member_role: Option<String>,
     /// The agent that calls with the key.
     pub agent: Option<Arc<Agent>>,
     /// What the key may spend; its own limit, else that of its budget row (LiteLLM DB-2).
     pub budget: Budget,
     /// What it may spend in windows of time.
-    pub windows: Vec<Budget>,
+    pub windows: Box<[Budget]>,
     /// What it may spend on single models.
     pub model_budgets: ModelBudgets,
+}
+
+/// What a key may do, whoever has it. By default nothing is restricted, and any MCP server may be used.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Terms {
+    /// Models the key may name.
+    pub models: ModelList,
+    /// Routes the key may call.
+    pub allowed_routes: RouteGrants,
+    /// Pass-through endpoints the key was granted: its own list, else its team's.
+    pub pass_through: PassThroughGrants,
+    /// What else the key may do.
+    pub permissions: Permissions,
+    /// What the key may name in requests.
+    pub requests: RequestGrants,
+    /// The owner's role in the team, for the upstream.
+    pub member_role: Option<String>,
     /// Models of its access groups, as far as a group names the key or its team (SEC-35).
     pub group_models: Option<ModelList>,
     /// Names the upstream replaces after it was asked for them (SEC-11).
@@ -90,27 +97,22 @@ impl KeyRecord {
             alias: None,
             blocked: false,
             expires: None,
-            models: ModelList::default(),
-            allowed_routes: RouteGrants::default(),
-            pass_through: PassThroughGrants::default(),
-            permissions: Permissions::default(),
-            requests: Arc::default(),
+            terms: Arc::default(),
             user: None,
             team: None,
             organization: None,
             project: None,
             member: None,
-            member_role: None,
             agent: None,
             budget: Budget::default(),
-            windows: Vec::new(),
+            windows: Box::default(),
             model_budgets: ModelBudgets::default(),
-            group_models: None,
-            aliases: Aliases::new(),
-            tags: Vec::new(),
-            limits: Limits::default(),
-            model_limits: ModelLimits::default(),
         }
+    }
+
+    /// What it may do, while the record is being made.
+    pub fn terms_mut(&mut self) -> &mut Terms {
+        Arc::make_mut(&mut self.terms)
     }
 
     /// Whether a text is the key's alias, or the first 8 digits or more of its hash.

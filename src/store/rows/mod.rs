@@ -22,8 +22,8 @@ use super::sql::tables::{
 };
 use crate::core::credential::KeyHash;
 use crate::core::model_list::ModelList;
-use crate::core::record::permissions::{Names, ObjectGrants, RequestGrants, mcp_servers};
-use crate::core::record::{Agent, KeyRecord, Member, Organization, Permissions, Project, Team, User};
+use crate::core::record::permissions::{Names, mcp_servers};
+use crate::core::record::{Agent, KeyRecord, Member, Organization, Permissions, Project, Team, Terms, User};
 use crate::core::route::grant::RouteGrants;
 use crate::core::route::groups::GroupNames;
 use columns::Columns;
@@ -44,9 +44,8 @@ pub struct Reader {
     organizations: Pool<Organization>,
     projects: Pool<Project>,
     agents: Pool<Agent>,
+    terms: Pool<Terms>,
     models: Recent<ModelList>,
-    /// What a key that says nothing of requests may name.
-    usual: Arc<RequestGrants>,
 }
 
 /// What a configuration says about rows.
@@ -76,8 +75,7 @@ impl Reader {
     /// A reader for a configuration.
     #[must_use]
     pub fn new(meaning: Meaning) -> Self {
-        let objects = ObjectGrants { mcp_servers: Names::Only(BTreeSet::new()), ..ObjectGrants::default() };
-        Self { meaning, usual: Arc::new(RequestGrants { objects, ..RequestGrants::default() }), ..Self::default() }
+        Self { meaning, ..Self::default() }
     }
 
     /// The key of a document. `None` when its grace period is over (LiteLLM LOOK-10). `now` judges that, and
@@ -107,6 +105,7 @@ impl Reader {
         record.windows = windows.iter().map(|window| window.budget).collect();
         let team_windows = self.owners(&Ids::of(&row)?, &rows, now, &mut record)?;
         self.of_key(&row, &rows, &mut record)?;
+        self.terms.alike(&mut record.terms);
         Ok(Some(Key { record, windows: since(&windows), team_windows }))
     }
 
@@ -122,7 +121,8 @@ impl Reader {
             problem: "the answer is no document",
         })?;
         // No key has the hash of the empty text.
-        let mut record = KeyRecord { requests: Arc::clone(&self.usual), ..KeyRecord::new(KeyHash::of("")) };
+        let mut record = KeyRecord::new(KeyHash::of(""));
+        record.terms_mut().requests.objects.mcp_servers = Names::Only(BTreeSet::new());
         let there = |id: &'_ Option<Box<str>>, row: Row<'_>| id.clone().filter(|_| row.is_some());
         let (user, team) = (there(&who.user, rows.user), there(&who.team, rows.team));
         let organization = there(&who.organization, rows.organization);
@@ -134,40 +134,42 @@ impl Reader {
             of_team: who.organization.is_none(),
         };
         let team_windows = self.owners(&ids, &rows, now, &mut record)?;
+        self.terms.alike(&mut record.terms);
         Ok(Key { record, windows: Vec::new(), team_windows })
     }
 
     /// What the key's own row says.
     fn own(&self, row: &Columns, rows: &Document<'_>, key: &mut KeyRecord) -> Result<(), Unreadable> {
         let metadata = row.metadata()?;
-        key.alias = row.text("key_alias")?.map(str::to_owned);
+        key.alias = row.text("key_alias")?.map(Into::into);
         key.blocked = row.is_true("blocked")?;
         key.expires = row.time("expires")?;
         // NULL is not read as "all models" (DB-9).
         let models = row.texts("models")?.ok_or_else(|| row.error("models", "it must not be NULL"))?;
-        key.models = self.models.get(&models, || ModelList::compile(models.iter().copied()));
+        key.terms_mut().models = self.models.get(&models, || ModelList::compile(models.iter().copied()));
         let routes = row.texts("allowed_routes")?.unwrap_or_default();
-        key.allowed_routes = RouteGrants::compile(routes, &self.meaning.groups)
+        key.terms_mut().allowed_routes = RouteGrants::compile(routes, &self.meaning.groups)
             .map_err(|_| row.error("allowed_routes", "an entry is no route, no group, or no restriction"))?;
         let spend_routes = row.object("permissions")?.and_then(|permissions| permissions.get("get_spend_routes"));
-        key.permissions = Permissions { get_spend_routes: spend_routes.and_then(serde_json::Value::as_bool) };
+        key.terms_mut().permissions =
+            Permissions { get_spend_routes: spend_routes.and_then(serde_json::Value::as_bool) };
         let objects = parse(&OBJECT_PERMISSION, rows.key_objects)?;
-        key.requests = Arc::new(requests::requests(row, metadata, objects.as_ref())?);
-        key.pass_through = people::pass_through(metadata)?;
-        key.tags = people::owned(metadata.texts("tags", "metadata.tags")?);
-        key.aliases = people::aliases(row)?;
+        key.terms_mut().requests = requests::requests(row, metadata, objects.as_ref())?;
+        key.terms_mut().pass_through = people::pass_through(metadata)?;
+        key.terms_mut().tags = people::owned(metadata.texts("tags", "metadata.tags")?);
+        key.terms_mut().aliases = people::aliases(row)?;
         let budget = people::referred(row, "budget_id", parse(&BUDGET, rows.key_budget)?.as_ref())?;
         let budget = budget.as_ref();
         key.budget = money::budget(row, budget)?;
         key.budget.increase = money::increase(metadata);
-        key.limits = money::limits(row)?.or(budget.map(|row| row.limits).unwrap_or_default());
+        key.terms_mut().limits = money::limits(row)?.or(budget.map(|row| row.limits).unwrap_or_default());
         let own = money::models(row)?;
         let models = if own.is_empty() { budget.map(|row| row.models.as_slice()).unwrap_or_default() } else { &own };
         let error = row.error("model_spend", columns::NO_AMOUNT);
         key.model_budgets = money::model_budgets(models, row.object("model_spend")?, error)?;
-        key.model_limits = money::metadata_limits(metadata)?;
-        if key.model_limits.is_empty() {
-            key.model_limits = money::limits_of(models);
+        key.terms_mut().model_limits = money::metadata_limits(metadata)?;
+        if key.terms.model_limits.is_empty() {
+            key.terms_mut().model_limits = money::limits_of(models);
         }
         Ok(())
     }
@@ -179,7 +181,7 @@ impl Reader {
             people::agent(&one(&AGENT, rows.agent)?, parse(&OBJECT_PERMISSION, rows.agent_objects)?.as_ref())
         })?;
         if let Some((project, tags)) = self.project(row, rows)? {
-            key.tags.extend(tags);
+            key.terms_mut().tags.extend(tags);
             key.project = Some(project);
         }
         Ok(())
@@ -207,10 +209,10 @@ impl Reader {
         self.with_team(ids, rows, of_team, key)?;
         let mut windows = Vec::new();
         if let Some((team, of_team)) = team {
-            if key.pass_through.is_empty() {
-                key.pass_through = of_team.pass_through;
+            if key.terms.pass_through.is_empty() {
+                key.terms_mut().pass_through = of_team.pass_through;
             }
-            key.tags.extend(of_team.tags);
+            key.terms_mut().tags.extend(of_team.tags);
             windows = since(&of_team.windows);
             key.team = Some(team);
         }
@@ -227,18 +229,14 @@ impl Reader {
     ) -> Result<(), Unreadable> {
         let groups = rows.key_groups.map(|groups| parse_all(&ACCESS_GROUP, groups)).transpose()?.unwrap_or_default();
         let granted = requests::groups(&groups, ids.team, Some(&key.hash))?;
-        key.group_models = granted.models;
+        key.terms_mut().group_models = granted.models;
         let nothing = Names::Only(BTreeSet::new());
         let of_team = team.map_or(&nothing, |team| &team.mcp_servers);
-        let objects = &mut Arc::make_mut(&mut key.requests).objects;
+        let objects = &mut key.terms_mut().requests.objects;
         objects.mcp_servers = mcp_servers(&objects.mcp_servers, of_team, &granted.mcp_servers);
-        // Most keys say nothing of requests.
-        if *key.requests == *self.usual {
-            key.requests = Arc::clone(&self.usual);
-        }
         if let Some(team) = team {
             key.member = self.member(ids, rows, team)?;
-            key.member_role.clone_from(&rows.member_role);
+            key.terms_mut().member_role.clone_from(&rows.member_role);
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! One copy of what many records point to: a team is in memory once, however many keys it has.
 
 use std::collections::HashMap;
+use std::fmt;
 #[expect(clippy::disallowed_types, reason = "held for a map operation, never over an await")]
 use std::sync::Mutex;
 use std::sync::{Arc, PoisonError, Weak};
@@ -48,16 +49,33 @@ impl<T> Pool<T> {
         known.unwrap_or_else(|| self.insert(name, record))
     }
 
+    /// Puts the record that is equal to this one in its place, if there is one.
+    pub(super) fn alike(&self, record: &mut Arc<T>)
+    where
+        T: PartialEq + fmt::Debug,
+    {
+        // The name only has to tell most of them apart: what is shared is equal.
+        let name = name(&[Some(&format!("{record:?}"))]);
+        match self.entries(|entries| entries.by_text.get(&name).and_then(Weak::upgrade)) {
+            Some(known) if known == *record => *record = known,
+            _ => self.keep(name, record),
+        }
+    }
+
     fn insert(&self, name: [u8; 32], record: T) -> Arc<T> {
         let record = Arc::new(record);
+        self.keep(name, &record);
+        record
+    }
+
+    fn keep(&self, name: [u8; 32], record: &Arc<T>) {
         self.entries(|entries| {
             if entries.by_text.len() >= entries.sweep_at {
                 entries.by_text.retain(|_, record| record.strong_count() > 0);
                 entries.sweep_at = MIN_SWEEP.max(entries.by_text.len().saturating_mul(2));
             }
-            entries.by_text.insert(name, Arc::downgrade(&record));
+            entries.by_text.insert(name, Arc::downgrade(record));
         });
-        record
     }
 
     fn entries<R>(&self, look: impl FnOnce(&mut Entries<T>) -> R) -> R {

@@ -78,7 +78,7 @@ fn what_a_budget_row_says_holds_where_the_key_says_nothing_db2() {
     let of_row = json!({"/key/budget_id": "b", "/key_budget": budget, "/key/rpm_limit": 1});
     let key = read(&of_row).unwrap().unwrap().record;
     assert_eq!(key.budget.max.unwrap().dollars().to_string(), "10", "B08");
-    assert_eq!((key.limits.requests, key.limits.tokens), (Some(1), Some(6)));
+    assert_eq!((key.terms.limits.requests, key.terms.limits.tokens), (Some(1), Some(6)));
     let own = json!({"/key/budget_id": "b", "/key_budget": budget, "/key/max_budget": 0});
     assert_eq!(read(&own).unwrap().unwrap().record.budget.max.unwrap().dollars().to_string(), "0", "B09");
 }

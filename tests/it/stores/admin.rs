@@ -14,7 +14,7 @@ use super::serving::{config, store_of};
 use super::world::Database;
 use crate::harness::Files;
 
-fn place(database: &Database) -> Place {
+pub(super) fn place(database: &Database) -> Place {
     match database {
         Database::Sqlite(_, directory) => Place::Sqlite(directory.path().join("tollgate.db")),
         Database::Postgres(pool) => Place::Postgres {
@@ -34,7 +34,7 @@ async fn what_is_written_is_read_and_a_rotated_key_goes_on_for_a_while_s087() {
             |text: &str| [("token", json!(hash(text).to_hex())), ("models", json!(["m"])), ("key_alias", json!(text))];
         admin.upsert(&tables::KEY, &row("sk-one")).await.unwrap();
         admin.upsert(&tables::KEY, &[&row("sk-one")[..], &[("rpm_limit", json!(5))]].concat()).await.unwrap();
-        assert_eq!(database.read("sk-one").await.unwrap().unwrap().limits.requests, Some(5));
+        assert_eq!(database.read("sk-one").await.unwrap().unwrap().terms.limits.requests, Some(5));
 
         admin.block(&hash("sk-one"), true).await.unwrap();
         assert!(database.read("sk-one").await.unwrap().unwrap().blocked);

@@ -7,4 +7,5 @@ mod relay;
 mod rows;
 pub mod server;
 pub mod serving;
+mod tokens;
 pub mod world;
