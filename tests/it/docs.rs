@@ -24,6 +24,9 @@ fn every_reason_and_credential_header_is_documented() {
         Outage::StoreOverloaded,
         Outage::IssuerUnavailable,
         Outage::RegistrationsFull,
+        Outage::AuthorizationServer,
+        Outage::Authenticator,
+        Outage::AuthenticationOverloaded,
         Outage::Internal,
     ]
     .map(|outage| outage.label().to_owned());

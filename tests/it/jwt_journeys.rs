@@ -194,7 +194,9 @@ fn every_reason_about_tokens_has_a_journey() {
     let table: Table = serde_json::from_str(include_str!("../vectors/jwt-journeys.json")).unwrap();
     let mut names = BTreeSet::new();
     assert!(table.vectors.iter().all(|row| names.insert(&row.id)), "an id is there twice");
-    for denial in TokenDenial::ALL {
+    // These have no token that is verified here: `oauth2`, `custom_authenticator` and `proxy_headers` show them.
+    let elsewhere = [TokenDenial::Inactive, TokenDenial::Refused, TokenDenial::ProxyHeaders];
+    for denial in TokenDenial::ALL.into_iter().filter(|denial| !elsewhere.contains(denial)) {
         let refusal = DenyReason::Token(denial).refusal();
         let outcome = format!("{} {}", refusal.status, refusal.label);
         assert!(table.vectors.iter().any(|row| row.expect == outcome), "no journey ends with {outcome}");
