@@ -1,5 +1,7 @@
 //! The journey of one request, top to bottom.
 
+mod explain;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -18,11 +20,13 @@ use crate::core::mutate::{HeaderPolicy, Mutations};
 use crate::core::path::Target;
 use crate::core::peer::PeerRule;
 use crate::core::policy::rules::RouteRules;
-use crate::core::policy::{self, Asked, CHECKS, Facts, Grant};
+use crate::core::policy::{self, Asked, Facts, Grant};
 use crate::core::record::Named;
 use crate::core::request::{Fidelity, RequestView};
 use crate::core::route::catalogue::ModelRule;
 use crate::core::route::{Match, Method, MethodSet, RouteTable};
+
+pub use explain::{Explanation, explain, recognise};
 
 /// Everything a decision needs, compiled from one configuration, complete and immutable.
 #[derive(Debug)]
@@ -198,77 +202,6 @@ fn allow(mutations: Mutations) -> Decision {
 fn seconds_until(at: Timestamp, now: Timestamp) -> u64 {
     let milliseconds = at.as_millisecond().saturating_sub(now.as_millisecond());
     u64::try_from(milliseconds).unwrap_or_default().div_ceil(1000)
-}
-
-/// What would be decided for a caller, with every rule asked whatever the others say.
-#[derive(Debug)]
-pub struct Explanation {
-    /// The route's stable id; `public` or `unknown` where it has none.
-    pub route: &'static str,
-    /// What the request names, or why that cannot be told.
-    pub ask: Result<Ask, DenyReason>,
-    /// The records it names.
-    pub named: Named,
-    /// Every rule in order, with its verdict. The first objection decides.
-    pub checks: Vec<(&'static str, Result<(), DenyReason>)>,
-    /// What the upstream would see, were it allowed.
-    pub mutations: Result<Mutations, DenyReason>,
-}
-
-impl Explanation {
-    /// The rule that decides, and why; nothing when the request is allowed.
-    #[must_use]
-    pub fn objection(&self) -> Option<(&'static str, DenyReason)> {
-        let check = self.checks.iter().find_map(|(name, verdict)| verdict.err().map(|reason| (*name, reason)));
-        check.or_else(|| self.mutations.as_ref().err().map(|reason| ("headers", *reason)))
-    }
-
-    fn of_open(route: &'static str, mutations: Result<Mutations, DenyReason>) -> Self {
-        Self { route, ask: Ok(Ask::default()), named: Named::default(), checks: Vec::new(), mutations }
-    }
-}
-
-/// Explains a decision about a caller who is known already. Where the request comes from is asked only if
-/// that is said.
-///
-/// # Errors
-/// The reason, when it is decided before any rule is asked: the path or the method cannot be read, or the
-/// peer is not allowed. An outage, when a record the request names could not be looked up.
-pub async fn explain(
-    snapshot: &Snapshot,
-    view: &RequestView<'_>,
-    identity: &Identity,
-    now: Timestamp,
-) -> Result<Explanation, Failure> {
-    if view.peer.is_some() {
-        snapshot.peers.admit(view.peer)?;
-    }
-    ask::check_size(view, &snapshot.request)?;
-    let target = Target::parse(view.target, snapshot.routes.root_path()).map_err(|_| DenyReason::PathMalformed)?;
-    let input = Input { headers: &view.headers, path: &target.path, query: target.query, pass_through: None };
-    let method = Method::parse(view.method).ok_or(DenyReason::MethodNotAllowed)?;
-    let found = snapshot.routes.find(&target.path);
-    if snapshot.routes.is_public(&target.path) {
-        return Ok(Explanation::of_open("public", public(snapshot, &input, method, found.as_ref(), now)));
-    }
-    if let Some(found) = found.as_ref().filter(|found| found.is_open(method)) {
-        return Ok(Explanation::of_open(found.route.id, open(snapshot, &input, method, Some(found), now)));
-    }
-    check_upgrade(view, method, found.as_ref())?;
-    if matches!(identity, Identity::Anonymous) {
-        return Err(DenyReason::CredentialMissing.into());
-    }
-    let facts = facts(snapshot, identity, &input, method, found.as_ref(), now);
-    let ask = read(snapshot, view, &facts, &target);
-    let named = match &ask {
-        Ok(ask) => snapshot.authenticator.named(ask, identity, &snapshot.request).await?,
-        Err(_) => Named::default(),
-    };
-    let asked = Asked::new(facts, ask.as_ref().map_err(|reason| *reason), &named, &snapshot.models);
-    let checks = CHECKS.iter().map(|check| (check.name, check.run(&asked))).collect();
-    let mutations = snapshot.headers.mutations(identity, asked.about(), &[], &input);
-    let route = found.as_ref().map_or("unknown", |found| found.route.id);
-    Ok(Explanation { route, ask, named, checks, mutations })
 }
 
 /// An upgrade is checked once, and what follows is not: it is a GET of a WebSocket to a route that names

@@ -10,6 +10,7 @@ use tollgate::config::load::load;
 use tollgate::core::deny::{DenyReason, TokenDenial};
 use tollgate::core::jwt::Algorithm;
 
+use crate::cli::{text, tollgate};
 use crate::harness::{Asked, Files, MASTER_KEY, Running, environment, get, hash, vectors};
 use crate::jwt_signer::Signer;
 
@@ -200,5 +201,29 @@ fn every_reason_about_tokens_has_a_journey() {
         let refusal = DenyReason::Token(denial).refusal();
         let outcome = format!("{} {}", refusal.status, refusal.label);
         assert!(table.vectors.iter().any(|row| row.expect == outcome), "no journey ends with {outcome}");
+    }
+}
+
+/// `tollgate explain --token -`.
+#[test]
+fn explain_takes_a_token_from_a_stream_s231() {
+    let (table, keys) = (table(), Keys::new());
+    for (id, words) in [
+        ("V108", "team      t2; not blocked"),
+        ("V113", "denied before any rule is asked: token_teams_route_denied (403)"),
+        ("V103", "denied by `team_models`: team_model_denied (403)"),
+        ("V060", "denied by `token_routes`: token_route_denied (403)"),
+        ("V023", "denied before any rule is asked: token_signature (401)"),
+        ("V131", "token     of https://idp; internal_user here"),
+    ] {
+        let row = table.vectors.iter().find(|row| row.id == id).unwrap();
+        let (files, token) = (row.files(&keys), row.token(&keys));
+        let (method, path) = row.request.as_deref().unwrap_or("POST /v1/chat/completions").split_once(' ').unwrap();
+        let config = files.config();
+        let arguments = ["explain", "--config", config.to_str().unwrap(), "--token", "-", method, path, "--model", "m1"];
+        let done = tollgate(&arguments, &format!("{token}\n"));
+        let said = text(&done.stdout);
+        assert!(done.status.success() && said.contains(words), "{id}: {said}{}", text(&done.stderr));
+        assert!(!said.contains(&token) && !text(&done.stderr).contains(&token), "{id}");
     }
 }

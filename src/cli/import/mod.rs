@@ -1,6 +1,7 @@
 //! `tollgate import litellm`: LiteLLM's configuration becomes ours, and what does not is listed.
 
 mod general;
+mod jwt;
 mod models;
 mod source;
 mod stays;
