@@ -29,7 +29,7 @@ pub enum Outage {
     IssuerUnavailable,
     /// A client's key has to be registered first, and too many are waiting.
     RegistrationsFull,
-    /// The authorization server, or the provider's UserInfo, does not answer.
+    /// The authorization server, or the provider's `UserInfo`, does not answer.
     AuthorizationServer,
     /// The deployment's own authenticator does not answer.
     Authenticator,

@@ -101,8 +101,14 @@ pub async fn recognise(
     let target = Target::parse(view.target, snapshot.routes.root_path()).map_err(|_| DenyReason::PathMalformed)?;
     let method = Method::parse(view.method).ok_or(DenyReason::MethodNotAllowed)?;
     let found = snapshot.routes.find(&target.path);
-    let asking = Asking { path: &target.path, found: found.as_ref(), headers: &view.headers };
-    let Identified { identity, undecided, .. } = snapshot.authenticator.identify(credential, &asking, now).await?;
+    let asking = Asking {
+        method: view.method,
+        path: &target.path,
+        found: found.as_ref(),
+        headers: &view.headers,
+        peer: view.sender(),
+    };
+    let Identified { identity, undecided, .. } = snapshot.authenticator.identify(Ok(credential), &asking, now).await?;
     let Some(undecided) = undecided else { return Ok(identity) };
     let input = Input { headers: &view.headers, path: &target.path, query: target.query, pass_through: None };
     let facts = facts(snapshot, &identity, &input, method, found.as_ref(), now);

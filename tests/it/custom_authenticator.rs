@@ -1,6 +1,8 @@
 //! A service of the operator's own says who callers are.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+#[expect(clippy::disallowed_types, reason = "held for a moment")]
+use std::sync::Mutex;
 
 use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
 use tollgate::authn::custom::v1::authenticator_server::{Authenticator, AuthenticatorServer};
@@ -18,6 +20,7 @@ type Answer = Box<dyn Fn(&AuthenticateRequest) -> Result<AuthenticateResponse, S
 #[derive(Clone)]
 pub struct Scripted(Arc<Script>);
 
+#[expect(clippy::disallowed_types, reason = "held for a moment")]
 struct Script {
     answer: Mutex<Option<Answer>>,
     seen: Mutex<Vec<AuthenticateRequest>>,

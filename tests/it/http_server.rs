@@ -1,6 +1,8 @@
 //! An HTTP server that answers as it is told, well or badly, and remembers what it was asked.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+#[expect(clippy::disallowed_types, reason = "held for a moment")]
+use std::sync::Mutex;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -41,6 +43,7 @@ pub struct HttpServer {
     task: tokio::task::JoinHandle<()>,
 }
 
+#[expect(clippy::disallowed_types, reason = "held for a moment")]
 struct State {
     answer: Mutex<Answer>,
     seen: Mutex<Vec<Received>>,

@@ -133,20 +133,7 @@ impl Custom {
         let keys = Keys::new(credential.expose(), "", asking, &self.spec.headers);
         let verdict = match keys.look(&self.callers) {
             Some(verdict) => verdict,
-            None => {
-                let credential = credential.expose().to_owned();
-                let request = v1::AuthenticateRequest { credential, request: Some(self.facts(asking)) };
-                let (spec, line, memory) = (Arc::clone(&self.spec), Arc::clone(&self.line), Arc::clone(&self.callers));
-                let answer = async move {
-                    let told = line.authenticate(request, &spec.roles, now).await;
-                    let Told { verdict, keep, scope } = told.map_err(|silence| note(&memory.calls, silence))?;
-                    let end = verdict.as_ref().ok().and_then(|said| said.expires);
-                    let left =
-                        end.map_or(spec.keep, |end| Duration::try_from(end.duration_since(now)).unwrap_or_default());
-                    Ok((Fresh { verdict, keep: keep.min(spec.keep).min(left) }, keys.of(scope)))
-                };
-                self.callers.ask(keys.request, Outage::Authenticator, answer).await?
-            }
+            None => self.ask(credential, asking, keys, now).await?,
         };
         let said = verdict?;
         // The clock decides, whatever is kept.
@@ -154,6 +141,26 @@ impl Custom {
             return Err(TokenDenial::Expired.into());
         }
         Ok(said)
+    }
+
+    async fn ask(
+        &self,
+        credential: &Secret,
+        asking: &Asking<'_>,
+        keys: Keys,
+        now: Timestamp,
+    ) -> Result<Verdict<Said>, Outage> {
+        let credential = credential.expose().to_owned();
+        let request = v1::AuthenticateRequest { credential, request: Some(self.facts(asking)) };
+        let (spec, line, memory) = (Arc::clone(&self.spec), Arc::clone(&self.line), Arc::clone(&self.callers));
+        let answer = async move {
+            let told = line.authenticate(request, &spec.roles, now).await;
+            let Told { verdict, keep, scope } = told.map_err(|silence| note(&memory.calls, silence))?;
+            let end = verdict.as_ref().ok().and_then(|said| said.expires);
+            let left = end.map_or(spec.keep, |end| Duration::try_from(end.duration_since(now)).unwrap_or_default());
+            Ok((Fresh { verdict, keep: keep.min(spec.keep).min(left) }, keys.of(scope)))
+        };
+        self.callers.ask(keys.request, Outage::Authenticator, answer).await
     }
 
     /// Whether the bearer of a token that was verified may come in.

@@ -107,7 +107,7 @@ impl Line {
         let verdict = match verdict.ok_or(Silence::Empty)? {
             authenticate_response::Verdict::Refusal(refusal) => Err(refused(refusal.kind()).into()),
             authenticate_response::Verdict::Identity(identity) => {
-                let said = said(identity, roles).map_err(|why| {
+                let said = said(&identity, roles).map_err(|why| {
                     tracing::warn!(reason = %why, "the authenticator names somebody who cannot be used");
                     let denial = if why == Unusable::Nobody { TokenDenial::Nobody } else { TokenDenial::Claims };
                     DenyReason::from(denial)
@@ -171,7 +171,7 @@ fn ended(said: &Said, now: Timestamp) -> bool {
 }
 
 /// An identity, if everything it says can be used. An empty text is none.
-fn said(identity: v1::Identity, roles: &RoleRule) -> Result<Said, Unusable> {
+fn said(identity: &v1::Identity, roles: &RoleRule) -> Result<Said, Unusable> {
     let text = |setting, text: &str| (!text.is_empty()).then(|| name(setting, text)).transpose();
     let address = (!identity.user_email.is_empty()).then(|| email("user_email", &identity.user_email)).transpose()?;
     if identity.models.len() > MAX_MODELS {
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn an_identity_is_usable_or_refused_s179_s187() {
-        let read = |identity| said(identity, &RoleRule::default());
+        let read = |identity: v1::Identity| said(&identity, &RoleRule::default());
         assert_eq!(read(identity()).unwrap().user_id.as_deref(), Some("ada"));
         assert_eq!(read(v1::Identity::default()), Err(Unusable::Nobody));
         for bad in [

@@ -14,7 +14,7 @@ use super::digest;
 use crate::authn::Failure;
 use crate::authn::calls::Calls;
 use crate::authn::http::{Silence, exchange};
-use crate::authn::remembered::{Bounds, Fresh, Remembered};
+use crate::authn::remembered::{Bounds, Digest, Fresh, Remembered, Verdict};
 use crate::core::credential::{KeyHash, Secret};
 use crate::core::decision::Outage;
 use crate::core::deny::TokenDenial;
@@ -112,16 +112,7 @@ impl Introspection {
         let key = digest(token);
         let verdict = match self.memory.look(&key) {
             Some(verdict) => verdict,
-            None => {
-                let question =
-                    Question { spec: Arc::clone(&self.spec), client: self.client.clone(), token: token.clone() };
-                let memory = Arc::clone(&self.memory);
-                let answer = async move {
-                    let fresh = question.put(now).await.map_err(|silence| note(&memory.calls, silence))?;
-                    Ok((fresh, key))
-                };
-                self.memory.ask(key, Outage::AuthorizationServer, answer).await?
-            }
+            None => self.question(token, key, now).await?,
         };
         let said = verdict?;
         // The clock decides, whatever is kept.
@@ -129,6 +120,16 @@ impl Introspection {
             return Err(TokenDenial::Expired.into());
         }
         Ok(said)
+    }
+
+    async fn question(&self, token: &Secret, key: Digest, now: Timestamp) -> Result<Verdict<Said>, Outage> {
+        let question = Question { spec: Arc::clone(&self.spec), client: self.client.clone(), token: token.clone() };
+        let memory = Arc::clone(&self.memory);
+        let answer = async move {
+            let fresh = question.put(now).await.map_err(|silence| note(&memory.calls, silence))?;
+            Ok((fresh, key))
+        };
+        self.memory.ask(key, Outage::AuthorizationServer, answer).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! Authorization servers and OpenID providers that are asked about tokens nobody here can verify.
+//! Authorization servers and `OpenID` providers that are asked about tokens nobody here can verify.
 
 mod introspection;
 mod userinfo;

@@ -13,12 +13,20 @@ const FIELDS: &[(&str, bool, &str)] = &[
     ("policies", true, "content is looked at by the upstream"),
     ("policy_attachments", true, "content is looked at by the upstream"),
     ("general_settings.custom_auth*", true, "code decides there who may call; give those callers virtual keys"),
-    ("general_settings.litellm_jwtauth.upsert_sso_user_to_team", false, "nothing reads it there; here it does what it says"),
+    (
+        "general_settings.litellm_jwtauth.upsert_sso_user_to_team",
+        false,
+        "nothing reads it there; here it does what it says",
+    ),
     ("general_settings.litellm_jwtauth.public_allowed_routes", false, "nothing reads it there; see `routes.public`"),
     ("general_settings.litellm_jwtauth.routing_overrides", false, "tokens are verified here, whoever issued them"),
     ("general_settings.litellm_jwtauth.oidc_userinfo*", false, "nothing reaches it there"),
     ("general_settings.litellm_jwtauth.virtual_key_mapping_cache_ttl", false, "see `store.cache.ttl_seconds`"),
-    ("general_settings.litellm_jwtauth.*", false, "it does nothing without `enable_jwt_auth: true`, or nothing here knows it"),
+    (
+        "general_settings.litellm_jwtauth.*",
+        false,
+        "it does nothing without `enable_jwt_auth: true`, or nothing here knows it",
+    ),
     (
         "general_settings.enable_oauth2*",
         false,

@@ -83,7 +83,9 @@ fn values(claim: Claim, value: &Value) -> Vec<String> {
         Value::String(scopes) if claim == Claim::Scope && scopes.trim().contains(' ') => {
             scopes.trim().split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect()
         }
-        one => text(one).into_iter().collect(),
+        one @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => {
+            text(one).into_iter().collect()
+        }
     }
 }
 

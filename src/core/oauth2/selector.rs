@@ -129,10 +129,11 @@ fn start(pieces: &[Piece], reached: &mut [bool]) {
 /// A star may stand for nothing.
 fn skip(pieces: &[Piece], reached: &mut [bool]) {
     for (at, piece) in pieces.iter().enumerate() {
-        if *piece == Piece::Many && reached.get(at) == Some(&true) {
-            if let Some(next) = reached.get_mut(at.saturating_add(1)) {
-                *next = true;
-            }
+        if *piece == Piece::Many
+            && reached.get(at) == Some(&true)
+            && let Some(next) = reached.get_mut(at.saturating_add(1))
+        {
+            *next = true;
         }
     }
 }
