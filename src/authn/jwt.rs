@@ -148,12 +148,7 @@ fn refused(refusal: jwt::Refusal) -> Failure {
 
 /// Verifies with the keys there are. When the one the token names is not among them, they are fetched again, once, and
 /// not sooner than a short time after the last fetch.
-async fn verified(
-    issuer: &Issuer,
-    token: &Token<'_>,
-    source: &KeySource,
-    now: Timestamp,
-) -> Result<Verified, Failure> {
+async fn verified(issuer: &Issuer, token: &Token<'_>, source: &KeySource, now: Timestamp) -> Result<Verified, Failure> {
     let check = |keys: Option<Arc<KeySet>>| keys.map(|keys| issuer.verify(token, &keys, now));
     let first = check(source.keys());
     let unknown = matches!(first, None | Some(Err(jwt::Refusal::NoKey)));

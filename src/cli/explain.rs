@@ -244,7 +244,9 @@ fn recorded(line: &[u8]) -> Result<Question, String> {
         (_, Some(hash)) => hash,
         (Some("master_key"), None) => "master".to_owned(),
         (Some(vouched), None) if !["virtual_key", "anonymous"].contains(&vouched) => {
-            return Err(format!("the caller is known by `{vouched}`, and the log holds no token; give one, with `--token -`"));
+            return Err(format!(
+                "the caller is known by `{vouched}`, and the log holds no token; give one, with `--token -`"
+            ));
         }
         _ => "nobody".to_owned(),
     };

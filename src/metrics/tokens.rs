@@ -70,7 +70,8 @@ impl TokenMetrics {
         if let Some(writer) = &authenticator.writer {
             let counts = writer.counts();
             let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-            for (result, count) in [("written", &counts.written), ("failed", &counts.failed), ("dropped", &counts.dropped)]
+            for (result, count) in
+                [("written", &counts.written), ("failed", &counts.failed), ("dropped", &counts.dropped)]
             {
                 self.writes.get_or_create(&WriteLabels { result }).inner().store(read(count), Ordering::Relaxed);
             }

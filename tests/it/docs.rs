@@ -97,8 +97,8 @@ This page is written from the code and from `proto/tollgate/v1/decision.proto`; 
 
 Every identity header is overwritten or removed in every allowed request, in whatever spelling a client sends it. The
 prefix is `headers.prefix`. Values are visible ASCII: anything else, and `%`, `,`, `\"`, `\\` and space, is
-percent-encoded. A header without a value is removed. Ids and models are at most 256 bytes before encoding; a request
-whose tags are longer than 4,096 bytes together is refused.
+percent-encoded. A header without a value is removed. Ids and models are at most 256 bytes before encoding, ids of
+responses 1,024; a request whose tags are longer than 4,096 bytes together is refused.
 
 | header | meaning | metadata |
 |---|---|---|
@@ -129,6 +129,7 @@ fn links_lead_somewhere() {
         "docs/operations.md",
         "docs/litellm-differences.md",
         "docs/performance.md",
+        "docs/response-ids.md",
     ] {
         let text = std::fs::read_to_string(root.join(page)).unwrap();
         let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
@@ -177,7 +178,13 @@ fn holds(name: &str) -> bool {
             .iter()
             .any(|text| table.contains(text))
     };
-    let tables = ["credential-vectors.json", "record-vectors.json", "request-vectors.json", "jwt-vectors.json", "jwt-journeys.json"];
+    let tables = [
+        "credential-vectors.json",
+        "record-vectors.json",
+        "request-vectors.json",
+        "jwt-vectors.json",
+        "jwt-journeys.json",
+    ];
     file || folder.is_dir() || tested || tables.into_iter().any(is_row)
 }
 
@@ -214,7 +221,8 @@ fn every_configuration_for_a_provider_can_be_loaded() {
     let providers = configurations(include_str!("../../docs/identity-providers.md"));
     assert_eq!(providers.len(), 7, "six providers, and several at one time");
     for block in providers.into_iter().chain(configurations(include_str!("../../docs/jwt.md"))) {
-        let files = Files::new(&config(&block.replace("/var/run/secrets/kubernetes.io/serviceaccount/", "")), "keys: []");
+        let files =
+            Files::new(&config(&block.replace("/var/run/secrets/kubernetes.io/serviceaccount/", "")), "keys: []");
         files.write("ca.crt", "read when keys are fetched");
         let loaded = load(&files.config(), &environment);
         loaded.result.unwrap_or_else(|problems| panic!("{block}{problems}"));

@@ -254,9 +254,12 @@ async fn tokens_have_a_longest_length_and_nothing_else_may_be_long_s130() {
     let provider = Provider::new(KEYS, Reply::Document(key_set([named(&signer, "k1")]))).await;
     let (_files, running) = gate(&provider, "").await;
     let client = running.client().await;
-    let long = |bytes: usize| token_with(&signer, &json!({ "alg": "RS256", "kid": "k1", "x": "x".repeat(bytes) }), "ada");
+    let long =
+        |bytes: usize| token_with(&signer, &json!({ "alg": "RS256", "kid": "k1", "x": "x".repeat(bytes) }), "ada");
     assert_eq!(summary(&client, &long(10_000)).await, "200 allow");
-    for text in [long(100_000), format!("sk-{}", "a".repeat(2000)), "a".repeat(2000), format!("a.b.{}", "c!".repeat(900))] {
+    for text in
+        [long(100_000), format!("sk-{}", "a".repeat(2000)), "a".repeat(2000), format!("a.b.{}", "c!".repeat(900))]
+    {
         assert_eq!(summary(&client, &text).await, "401 credential_malformed", "{} bytes", text.len());
     }
     let hits = provider.hits();
@@ -318,7 +321,10 @@ async fn discovery_leads_to_the_keys_and_nowhere_else_s138_s139_v041_v042() {
     let other_port = elsewhere.url(KEYS);
     assert_eq!(fetched(&other_port, "https://idp", &[]).await, Err(FetchError::BadKeysUrl));
     assert_eq!(fetched(&provider.url(KEYS), "https://idp/", &[]).await, Err(FetchError::OtherIssuer));
-    assert_eq!(fetched("http://169.254.169.254/", "https://idp", &["169.254.169.254"]).await, Err(FetchError::BadKeysUrl));
+    assert_eq!(
+        fetched("http://169.254.169.254/", "https://idp", &["169.254.169.254"]).await,
+        Err(FetchError::BadKeysUrl)
+    );
     assert_eq!(fetched("", "https://idp", &[]).await, Err(FetchError::BadKeysUrl));
     assert_eq!(elsewhere.hits(), 0);
     assert!(fetched(&other_port, "https://idp", &["127.0.0.1"]).await.is_ok());

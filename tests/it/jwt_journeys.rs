@@ -153,7 +153,11 @@ impl Row {
         let loaded = load(&files.config(), &environment);
         if let Err(problems) = loaded.result {
             let places: Vec<_> = problems.iter().map(|problem| problem.place.as_str()).collect();
-            return if format!("config: {}", places.join(", ")) == self.expect { Vec::new() } else { vec![format!("{}: {problems}", self.id)] };
+            return if format!("config: {}", places.join(", ")) == self.expect {
+                Vec::new()
+            } else {
+                vec![format!("{}: {problems}", self.id)]
+            };
         }
         let running = Running::start(&files.config()).await;
         let outcome = running.client().await.outcome(self.asked(keys).raw()).await;
@@ -214,7 +218,8 @@ fn explain_takes_a_token_from_a_stream_s231() {
         let (files, token) = (row.files(&keys), row.token(&keys));
         let (method, path) = row.request.as_deref().unwrap_or("POST /v1/chat/completions").split_once(' ').unwrap();
         let config = files.config();
-        let arguments = ["explain", "--config", config.to_str().unwrap(), "--token", "-", method, path, "--model", "m1"];
+        let arguments =
+            ["explain", "--config", config.to_str().unwrap(), "--token", "-", method, path, "--model", "m1"];
         let done = tollgate(&arguments, &format!("{token}\n"));
         let said = text(&done.stdout);
         assert!(done.status.success() && said.contains(words), "{id}: {said}{}", text(&done.stderr));

@@ -128,8 +128,7 @@ impl Remote {
             return Err(FetchError::Token);
         }
         let text = tokio::fs::read_to_string(file).await.map_err(|_| FetchError::Token)?;
-        let mut value =
-            HeaderValue::from_str(&format!("Bearer {}", text.trim_end())).map_err(|_| FetchError::Token)?;
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", text.trim_end())).map_err(|_| FetchError::Token)?;
         value.set_sensitive(true);
         Ok(Some(value))
     }

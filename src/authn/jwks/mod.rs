@@ -115,10 +115,9 @@ impl KeySource {
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
         let same = match (&self.spec, &other.spec) {
-            (
-                KeySpec::Fetched { remote, rules },
-                KeySpec::Fetched { remote: other_remote, rules: other_rules },
-            ) => remote == other_remote && rules == other_rules,
+            (KeySpec::Fetched { remote, rules }, KeySpec::Fetched { remote: other_remote, rules: other_rules }) => {
+                remote == other_remote && rules == other_rules
+            }
             (KeySpec::Listed(_), _) | (_, KeySpec::Listed(_)) => false,
         };
         same && self.state.name == other.state.name
@@ -231,7 +230,11 @@ impl State {
         };
         if let Some(error) = &error {
             self.failures.fetch_add(1, Ordering::Relaxed);
-            tracing::warn!(issuer = self.name, error, "the issuer's keys could not be fetched; the last good ones stay");
+            tracing::warn!(
+                issuer = self.name,
+                error,
+                "the issuer's keys could not be fetched; the last good ones stay"
+            );
         }
         self.last.store(Some(Arc::new(Report { at: telemetry::now(), error })));
         self.reports.send_modify(|reports| *reports = reports.wrapping_add(1));

@@ -80,7 +80,9 @@ impl Import {
         section.leave(&mut self.findings);
         let unknown = jwt.values().any(|value| value.as_str().is_some_and(|text| text.starts_with(ENVIRONMENT)));
         let obstacle = match (issuers.is_empty(), code, unknown) {
-            (true, ..) => "nobody is named whose tokens are accepted: LiteLLM finds `JWT_PUBLIC_KEY_URL`, `JWT_ISSUER` and `JWT_AUDIENCE` in its environment",
+            (true, ..) => {
+                "nobody is named whose tokens are accepted: LiteLLM finds `JWT_PUBLIC_KEY_URL`, `JWT_ISSUER` and `JWT_AUDIENCE` in its environment"
+            }
             (_, true, _) => "`custom_validate` is code, which decides there who may call",
             (.., true) => "a field refers to the environment; write the value itself",
             (false, false, false) => {

@@ -3,7 +3,7 @@
 /// Fields of LiteLLM, whether callers were refused by them, and what to do. A final `*` stands for any ending; the
 /// first line that fits counts.
 const FIELDS: &[(&str, bool, &str)] = &[
-    ("include", true, "other files are not read; import a file in which they are merged"),
+    ("include", true, "an included file includes another, which LiteLLM does not read either"),
     ("environment_variables.*", false, "it is for the upstream; set it there"),
     (
         "guardrails",
@@ -13,12 +13,20 @@ const FIELDS: &[(&str, bool, &str)] = &[
     ("policies", true, "content is looked at by the upstream"),
     ("policy_attachments", true, "content is looked at by the upstream"),
     ("general_settings.custom_auth*", true, "code decides there who may call; give those callers virtual keys"),
-    ("general_settings.litellm_jwtauth.upsert_sso_user_to_team", false, "nothing reads it there; here it does what it says"),
+    (
+        "general_settings.litellm_jwtauth.upsert_sso_user_to_team",
+        false,
+        "nothing reads it there; here it does what it says",
+    ),
     ("general_settings.litellm_jwtauth.public_allowed_routes", false, "nothing reads it there; see `routes.public`"),
     ("general_settings.litellm_jwtauth.routing_overrides", false, "tokens are verified here, whoever issued them"),
     ("general_settings.litellm_jwtauth.oidc_userinfo*", false, "nothing reaches it there"),
     ("general_settings.litellm_jwtauth.virtual_key_mapping_cache_ttl", false, "see `store.cache.ttl_seconds`"),
-    ("general_settings.litellm_jwtauth.*", false, "it does nothing without `enable_jwt_auth: true`, or nothing here knows it"),
+    (
+        "general_settings.litellm_jwtauth.*",
+        false,
+        "it does nothing without `enable_jwt_auth: true`, or nothing here knows it",
+    ),
     (
         "general_settings.enable_oauth2*",
         false,
@@ -58,7 +66,6 @@ const FIELDS: &[(&str, bool, &str)] = &[
     ("general_settings.user_api_key_cache_ttl", false, "see `store.cache.ttl_seconds`"),
     ("general_settings.database_*", false, "see `store.postgres` for what can be said here"),
     ("general_settings.mcp_*", true, "addresses that MCP servers are open to; say it in Envoy"),
-    ("general_settings.disable_responses_id_security", false, "ids of responses are not opened here"),
     ("general_settings.key_management_s*", false, "secrets come from the environment or from files here"),
     ("general_settings.use_google_kms", false, "secrets come from the environment or from files here"),
     ("general_settings.use_azure_key_vault", false, "secrets come from the environment or from files here"),

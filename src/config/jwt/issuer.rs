@@ -20,12 +20,7 @@ use crate::core::jwt::{Audience, Issuer, KeySet};
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
 /// Compiles an entry. `None` when that failed; the reasons were noted.
-pub(super) fn compile(
-    place: &str,
-    raw: &RawIssuer,
-    common: &Mapping,
-    section: &mut Section<'_, '_>,
-) -> Option<Source> {
+pub(super) fn compile(place: &str, raw: &RawIssuer, common: &Mapping, section: &mut Section<'_, '_>) -> Option<Source> {
     check_bounds(place, raw, section);
     let issuer = issuer(place, raw, section);
     let keys = keys(place, raw, section);
@@ -97,7 +92,10 @@ fn keys(place: &str, raw: &RawIssuer, section: &mut Section<'_, '_>) -> Option<K
             discovery(&format!("{place}.issuer"), &url, issuer, raw, section)?
         }
         (None, _, None) => {
-            section.problem(place, "discovery is about one issuer; with `any_issuer`, name the keys as `jwks_url` or `jwks_file`");
+            section.problem(
+                place,
+                "discovery is about one issuer; with `any_issuer`, name the keys as `jwks_url` or `jwks_file`",
+            );
             return None;
         }
     };

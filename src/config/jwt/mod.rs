@@ -42,9 +42,11 @@ pub(super) fn compile(
     let before = section.problems();
     rules::check(raw, config.store.is_some(), config.keys.is_some(), section);
     let mapping = mapping(raw, section);
-    let sources = raw.issuers.iter().enumerate().filter_map(|(index, one)| {
-        issuer::compile(&format!("jwt.issuers[{index}]"), one, &mapping, section)
-    });
+    let sources = raw
+        .issuers
+        .iter()
+        .enumerate()
+        .filter_map(|(index, one)| issuer::compile(&format!("jwt.issuers[{index}]"), one, &mapping, section));
     let sources: Vec<_> = sources.collect();
     // Equal digests, equal meaning: what was read from claims can be kept.
     let written = Sha256::digest(format!("{raw:?}")).into();

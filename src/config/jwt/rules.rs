@@ -19,16 +19,28 @@ pub(super) fn check(raw: &RawJwt, has_store: bool, has_keys: bool, section: &mut
             section.problem(&format!("jwt.{name}"), text);
         }
     };
-    refuse(raw.issuers.is_empty(), "issuers", "it is empty, so that every token would be refused; name whose are accepted");
+    refuse(
+        raw.issuers.is_empty(),
+        "issuers",
+        "it is empty, so that every token would be refused; name whose are accepted",
+    );
     let roles = raw.user_roles_jwt_field.is_some();
-    refuse(roles == raw.user_allowed_roles.is_empty(), "user_allowed_roles", "it goes with `user_roles_jwt_field`; set both, or none");
+    refuse(
+        roles == raw.user_allowed_roles.is_empty(),
+        "user_allowed_roles",
+        "it goes with `user_roles_jwt_field`; set both, or none",
+    );
     refuse(
         raw.object_id_jwt_field.is_some() && raw.role_mappings.is_empty(),
         "object_id_jwt_field",
         "nothing says whether it names a team or a user; set `role_mappings`",
     );
     let reads_roles = !raw.role_mappings.is_empty() || !raw.jwt_litellm_role_map.is_empty();
-    refuse(reads_roles != raw.roles_jwt_field.is_some(), "roles_jwt_field", "it goes with `role_mappings` or `jwt_litellm_role_map`; set both, or none");
+    refuse(
+        reads_roles != raw.roles_jwt_field.is_some(),
+        "roles_jwt_field",
+        "it goes with `role_mappings` or `jwt_litellm_role_map`; set both, or none",
+    );
     refuse(
         raw.role_mappings.iter().any(|row| row.internal_role == RawRbacRole::ProxyAdmin),
         "role_mappings",
@@ -64,8 +76,16 @@ pub(super) fn check(raw: &RawJwt, has_store: bool, has_keys: bool, section: &mut
         "team_claim_fallback",
         "it is about `team_id_jwt_field`, which is not set",
     );
-    refuse(raw.admin_team_header && raw.admin_jwt_scope.is_none(), "admin_team_header", "it does nothing without `admin_jwt_scope`");
-    refuse(raw.admin_jwt_scope.as_deref() == Some(""), "admin_jwt_scope", "it is empty; leave it out, so that no scope makes administrators");
+    refuse(
+        raw.admin_team_header && raw.admin_jwt_scope.is_none(),
+        "admin_team_header",
+        "it does nothing without `admin_jwt_scope`",
+    );
+    refuse(
+        raw.admin_jwt_scope.as_deref() == Some(""),
+        "admin_jwt_scope",
+        "it is empty; leave it out, so that no scope makes administrators",
+    );
     refuse(!(1..=1_000_000).contains(&raw.max_cached_tokens), "max_cached_tokens", "it must be between 1 and 1000000");
     check_clients(raw, has_store, has_keys, &mut refuse);
     let written = [
@@ -77,12 +97,20 @@ pub(super) fn check(raw: &RawJwt, has_store: bool, has_keys: bool, section: &mut
     for (on, name) in written {
         refuse(on && !has_store, name, "there is nothing to write to; set `store`");
     }
-    refuse(!names_somebody(raw), "allow_anonymous_jwt", "no field says who the bearer is, so that every token would be refused; set `user_id_jwt_field` or another, or `allow_anonymous_jwt: true`");
+    refuse(
+        !names_somebody(raw),
+        "allow_anonymous_jwt",
+        "no field says who the bearer is, so that every token would be refused; set `user_id_jwt_field` or another, or `allow_anonymous_jwt: true`",
+    );
 }
 
 fn check_clients(raw: &RawJwt, has_store: bool, has_keys: bool, refuse: &mut impl FnMut(bool, &str, &str)) {
     let claim = raw.virtual_key_claim_field.is_some();
-    refuse(claim && !has_store && !has_keys, "virtual_key_claim_field", "there is nothing to look keys up in; set `store` or `keys.file`");
+    refuse(
+        claim && !has_store && !has_keys,
+        "virtual_key_claim_field",
+        "there is nothing to look keys up in; set `store` or `keys.file`",
+    );
     let behaviour = raw.unregistered_jwt_client_behavior;
     refuse(
         behaviour != RawUnregistered::FallbackTeamMapping && !claim,
@@ -90,7 +118,11 @@ fn check_clients(raw: &RawJwt, has_store: bool, has_keys: bool, refuse: &mut imp
         "nothing says which claim keys are registered for; set `virtual_key_claim_field`",
     );
     let registers = behaviour == RawUnregistered::AutoRegister;
-    refuse(registers && !has_store, "unregistered_jwt_client_behavior", "there is nothing to write keys to; set `store`");
+    refuse(
+        registers && !has_store,
+        "unregistered_jwt_client_behavior",
+        "there is nothing to write keys to; set `store`",
+    );
     refuse(
         !registers && raw.auto_registered_keys != RawKeyTemplate::default(),
         "auto_registered_keys",
@@ -100,7 +132,13 @@ fn check_clients(raw: &RawJwt, has_store: bool, has_keys: bool, refuse: &mut imp
 
 fn names_somebody(raw: &RawJwt) -> bool {
     let own = raw.issuers.iter().flat_map(|issuer| {
-        [&issuer.user_id_jwt_field, &issuer.user_email_jwt_field, &issuer.team_id_jwt_field, &issuer.team_ids_jwt_field, &issuer.org_id_jwt_field]
+        [
+            &issuer.user_id_jwt_field,
+            &issuer.user_email_jwt_field,
+            &issuer.team_id_jwt_field,
+            &issuer.team_ids_jwt_field,
+            &issuer.org_id_jwt_field,
+        ]
     });
     let common = [
         &raw.user_id_jwt_field,
@@ -131,9 +169,10 @@ pub(super) fn terms(raw: &RawJwt, table: Option<&RouteTable>, section: &mut Sect
     let role_permissions = raw.role_permissions.iter().enumerate().map(|(index, row)| RolePermission {
         role: rbac_role(row.role),
         models: row.models.clone(),
-        routes: row.routes.as_ref().map(|list| {
-            routes(&format!("jwt.role_permissions[{index}].routes"), list, table, section)
-        }),
+        routes: row
+            .routes
+            .as_ref()
+            .map(|list| routes(&format!("jwt.role_permissions[{index}].routes"), list, table, section)),
     });
     TermRules {
         role_permissions: role_permissions.collect(),

@@ -19,8 +19,9 @@ pub(super) fn models(asked: &Asked<'_>) -> Result<(), DenyReason> {
     let granted = |name: &str| models.iter().any(|model| model == name);
     asked.ask?;
     let target = asked.rules.compat.alias_grants_target;
-    let all = asked.chains.iter().all(|chain| {
-        if target { chain.names().any(granted) } else { chain.to_be_granted().all(granted) }
-    });
+    let all = asked
+        .chains
+        .iter()
+        .all(|chain| if target { chain.names().any(granted) } else { chain.to_be_granted().all(granted) });
     if all { Ok(()) } else { Err(TokenDenial::Model.into()) }
 }

@@ -24,9 +24,7 @@ pub(super) async fn write(admin: &Admin, write: &Write, now: Timestamp) -> Resul
             row.extend(email.as_ref().map(|email| ("user_email", json!(email))));
             insert(admin, &USER, row, now).await
         }
-        Write::Team { id } => {
-            insert(admin, &TEAM, vec![("team_id", json!(id)), ("models", json!([]))], now).await
-        }
+        Write::Team { id } => insert(admin, &TEAM, vec![("team_id", json!(id)), ("models", json!([]))], now).await,
         Write::Join { user, team } => admin.join(user, team).await.map(drop),
         Write::Role { user, role } => {
             let (row, of) = (vec![("user_role", json!(role.as_str()))], vec![("user_id", json!(user))]);
@@ -52,12 +50,9 @@ fn there(result: Result<u64, AdminError>) -> Result<(), AdminError> {
 
 fn stamp(table: &Table, row: &mut Row, now: Timestamp) {
     let at = json!(now.strftime(FORMAT).to_string());
-    for (name, value) in [
-        ("created_at", at.clone()),
-        ("updated_at", at),
-        ("created_by", json!(AUTHOR)),
-        ("updated_by", json!(AUTHOR)),
-    ] {
+    for (name, value) in
+        [("created_at", at.clone()), ("updated_at", at), ("created_by", json!(AUTHOR)), ("updated_by", json!(AUTHOR))]
+    {
         row.extend(table.column(name).map(|column| (column.name, value)));
     }
 }
@@ -87,8 +82,7 @@ async fn register(admin: &Admin, registration: &Registration, now: Timestamp) ->
     let Registration { name, value, user, team, organization, template } = registration;
     let hash = KeyHash::of(&random("sk-")?).to_hex();
     let metadata = json!({ "auto_registered": true, "jwt_claim_field": name, "jwt_claim_value": value });
-    let mut key: Row =
-        vec![("token", json!(hash)), ("models", json!(template.models.0)), ("metadata", metadata)];
+    let mut key: Row = vec![("token", json!(hash)), ("models", json!(template.models.0)), ("metadata", metadata)];
     for (column, id) in [("user_id", user), ("team_id", team), ("organization_id", organization)] {
         key.extend(id.as_ref().map(|id| (column, json!(id))));
     }
