@@ -1,5 +1,6 @@
 //! A small LLM backend for the demo and the end-to-end tests. It speaks just enough of three vendors' APIs for their
-//! SDKs, and says in every answer what it saw of the request: a member `echo` in JSON and in the first SSE event.
+//! SDKs, and says in every answer what it saw of the request: a member `echo` in JSON and in the first SSE event. Of the
+//! ids of responses it says only that it saw them, for who knows one can use it.
 //!
 //! ```text
 //! cargo run --example upstream -- --listen 127.0.0.1:8080
@@ -20,7 +21,7 @@ use std::{
 use axum::{
     Json, Router,
     body::Body,
-    extract::{DefaultBodyLimit, FromRequestParts, Path, State},
+    extract::{DefaultBodyLimit, FromRequestParts, Path, RawQuery, State},
     http::{StatusCode, header::CONTENT_TYPE, request::Parts},
     response::{IntoResponse as _, Response},
     routing::{get, post},
@@ -45,14 +46,20 @@ async fn main() -> io::Result<()> {
 }
 
 fn router() -> Router {
-    Router::new()
+    let mut router = Router::new();
+    for alias in ["/v1/responses", "/responses", "/openai/v1/responses"] {
+        router = router
+            .route(alias, post(create_response))
+            .route(&format!("{alias}/compact"), post(create_response))
+            .route(&format!("{alias}/input_tokens"), post(count_tokens))
+            .route(&format!("{alias}/{{id}}"), get(read_response).delete(delete_response))
+            .route(&format!("{alias}/{{id}}/cancel"), post(cancel_response))
+            .route(&format!("{alias}/{{id}}/input_items"), get(input_items));
+    }
+    router
         .route("/health/liveliness", get(health))
         .route("/v1/models", get(models))
         .route("/v1/chat/completions", post(chat_completions))
-        .route("/v1/responses", post(create_response))
-        .route("/v1/responses/{id}", get(read_response).delete(delete_response))
-        .route("/v1/responses/{id}/cancel", post(cancel_response))
-        .route("/v1/responses/{id}/input_items", get(input_items))
         .route("/v1/messages", post(messages))
         .route("/openai/deployments/{model}/chat/completions", post(azure_chat_completions))
         .route("/v1/models/{call}", post(generate_content))
@@ -115,7 +122,14 @@ fn chat_events(model: &str) -> Vec<Event> {
 async fn create_response(State(store): State<Arc<Store>>, echo: Echo, Json(request): Json<Value>) -> Response {
     let in_background = request.get("background") == Some(&Value::Bool(true));
     let status = if in_background { "in_progress" } else { "completed" };
-    let response = response_object(&store.next_id(), model_of(&request), status);
+    let previous = request.get("previous_response_id").and_then(Value::as_str).filter(|id| !id.is_empty());
+    if let Some(id) = previous
+        && store.with(id, |_| Value::Null).await.is_none()
+    {
+        return refuse(&echo, StatusCode::BAD_REQUEST, &format!("Previous response with id '{id}' not found."));
+    }
+    let mut response = response_object(&store.next_id(), model_of(&request), status);
+    set(&mut response, "previous_response_id", json!(previous));
     store.put(response.clone(), input_of(&request)).await;
     if wants_stream(&request) {
         sse(&echo, response_events(&response))
@@ -124,14 +138,32 @@ async fn create_response(State(store): State<Arc<Store>>, echo: Echo, Json(reque
     }
 }
 
-async fn read_response(State(store): State<Arc<Store>>, echo: Echo, Path(id): Path<String>) -> Response {
-    found_or_404(&echo, store.with(&id, |stored| stored.response.clone()).await)
+async fn count_tokens(State(store): State<Arc<Store>>, echo: Echo, Json(request): Json<Value>) -> Response {
+    let previous = request.get("previous_response_id").and_then(Value::as_str).unwrap_or_default();
+    let known = store.with(previous, |stored| stored.input.clone()).await.is_some();
+    let tokens = if known { 2 } else { 1 };
+    answer(&echo, StatusCode::OK, json!({ "object": "response.input_tokens", "input_tokens": tokens }))
+}
+
+async fn read_response(
+    State(store): State<Arc<Store>>,
+    echo: Echo,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let found = store.with(&id, Stored::polled).await;
+    match found {
+        Some(response) if query.is_some_and(|query| query.split('&').any(|pair| pair == "stream=true")) => {
+            sse(&echo, response_events(&response))
+        }
+        found => found_or_404(&echo, &id, found),
+    }
 }
 
 async fn delete_response(State(store): State<Arc<Store>>, echo: Echo, Path(id): Path<String>) -> Response {
     let deleted = store.remove(&id).await;
     let receipt = json!({ "id": id, "object": "response", "deleted": true });
-    found_or_404(&echo, deleted.then_some(receipt))
+    found_or_404(&echo, &id, deleted.then_some(receipt))
 }
 
 async fn cancel_response(State(store): State<Arc<Store>>, echo: Echo, Path(id): Path<String>) -> Response {
@@ -139,12 +171,12 @@ async fn cancel_response(State(store): State<Arc<Store>>, echo: Echo, Path(id): 
         set(&mut stored.response, "status", json!("cancelled"));
         stored.response.clone()
     });
-    found_or_404(&echo, cancelled.await)
+    found_or_404(&echo, &id, cancelled.await)
 }
 
 async fn input_items(State(store): State<Arc<Store>>, echo: Echo, Path(id): Path<String>) -> Response {
     let list = |items: &Value| json!({ "object": "list", "data": items, "has_more": false });
-    found_or_404(&echo, store.with(&id, |stored| list(&stored.input)).await)
+    found_or_404(&echo, &id, store.with(&id, |stored| list(&stored.input)).await)
 }
 
 fn response_object(id: &str, model: &str, status: &str) -> Value {
@@ -241,6 +273,16 @@ impl Store {
 }
 
 impl Stored {
+    /// The response, which is done when it is asked for the second time.
+    fn polled(&mut self) -> Value {
+        let before = self.response.clone();
+        if before.get("status") == Some(&json!("in_progress")) {
+            set(&mut self.response, "status", json!("completed"));
+            set(&mut self.response, "output", json!([output_message("completed", TEXT)]));
+        }
+        before
+    }
+
     fn has_id(&self, id: &str) -> bool {
         self.response.get("id").and_then(Value::as_str) == Some(id)
     }
@@ -317,11 +359,19 @@ impl<S: Sync> FromRequestParts<S> for Echo {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let path = parts.uri.to_string();
+        let id = path.split_once("/responses/").map(|(_, rest)| rest.split(['/', '?']).next().unwrap_or_default());
+        let id = id.filter(|id| id.starts_with("resp_"));
+        let hidden = |text: String| id.map_or(text.clone(), |id| text.replace(id, HIDDEN));
         let lossy = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let lossy = |bytes| match lossy(bytes) {
+            text if text.starts_with("resp_") => HIDDEN.to_owned(),
+            text => hidden(text),
+        };
         let headers = parts.headers.iter().map(|(name, value)| (name.as_str(), lossy(value.as_bytes())));
         Ok(Self(json!({
             "method": parts.method.as_str(),
-            "path": parts.uri.to_string(),
+            "path": hidden(path.clone()),
             "headers": headers.collect::<Vec<_>>(),
         })))
     }
@@ -337,10 +387,10 @@ fn refuse(echo: &Echo, status: StatusCode, message: &str) -> Response {
     answer(echo, status, json!({ "error": error }))
 }
 
-fn found_or_404(echo: &Echo, body: Option<Value>) -> Response {
+fn found_or_404(echo: &Echo, id: &str, body: Option<Value>) -> Response {
     match body {
         Some(body) => answer(echo, StatusCode::OK, body),
-        None => refuse(echo, StatusCode::NOT_FOUND, "no such response"),
+        None => refuse(echo, StatusCode::NOT_FOUND, &format!("Response with id '{id}' not found.")),
     }
 }
 
@@ -410,6 +460,8 @@ fn words() -> impl Iterator<Item = &'static str> {
 
 const TEXT: &str = "The gate let you through.";
 const MODELS: [&str; 3] = ["gpt-4o", "gpt-4o-mini", "claude-sonnet-4-5"];
+/// Stands for the id of a response.
+const HIDDEN: &str = "(an id)";
 const SERVED_BY: (&str, &str) = ("x-served-by", "upstream-example");
 /// One moment for all, so that two answers to one question are equal.
 const CREATED: u64 = 1_750_000_000;

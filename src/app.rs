@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
+use envoy_types::pb::envoy::service::ext_proc::v3::external_processor_server::ExternalProcessorServer;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +19,7 @@ use crate::config::watch::Watch;
 use crate::metrics::Metrics;
 use crate::serve::admin::Admin;
 use crate::serve::ext_authz::ExtAuthz;
+use crate::serve::ext_proc::ExtProc;
 use crate::serve::listen::{Door, ListenError, bind_admin};
 use crate::telemetry;
 
@@ -132,6 +134,7 @@ impl Bound {
 
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_serving::<AuthorizationServer<ExtAuthz>>().await;
+        health.set_serving::<ExternalProcessorServer<ExtProc>>().await;
         let limits = &app.settings.limits;
         let (drain, grace) =
             (Duration::from_secs(limits.drain_seconds), Duration::from_secs(limits.shutdown_grace_seconds));
@@ -141,15 +144,19 @@ impl Bound {
             tracing::info!("draining: health says NOT_SERVING, checks are still taken");
             health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
             health.set_not_serving::<AuthorizationServer<ExtAuthz>>().await;
+            health.set_not_serving::<ExternalProcessorServer<ExtProc>>().await;
             // A second word ends the wait.
             tokio::time::timeout(drain, shutdown.closing.cancelled()).await.ok();
             tracing::info!("closing: no new checks, running ones finish");
             shutdown.closing.cancel();
         });
-        let authz = ExtAuthz::new(app.live, app.metrics, app.settings.limits.concurrent_checks);
-        let authz = AuthorizationServer::new(authz)
-            .max_decoding_message_size(app.settings.limits.max_body_bytes.saturating_add(HEADROOM));
-        let router = server().add_service(health_service).add_service(authz);
+        let limits = app.settings.limits;
+        let largest = limits.max_body_bytes.saturating_add(HEADROOM);
+        let ids = ExtProc::new(Arc::clone(&app.live), Arc::clone(&app.metrics), limits.concurrent_streams);
+        let ids = ExternalProcessorServer::new(ids).max_decoding_message_size(largest);
+        let authz = ExtAuthz::new(app.live, app.metrics, limits.concurrent_checks);
+        let authz = AuthorizationServer::new(authz).max_decoding_message_size(largest);
+        let router = server().add_service(health_service).add_service(authz).add_service(ids);
         let deadline = async {
             closing.cancelled().await;
             tokio::time::sleep(grace).await;

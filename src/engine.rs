@@ -23,6 +23,7 @@ use crate::core::policy::rules::RouteRules;
 use crate::core::policy::{self, Asked, Facts, Grant};
 use crate::core::record::Named;
 use crate::core::request::{Fidelity, RequestView};
+use crate::core::response_id::{Guard, Guarded, Question};
 use crate::core::route::catalogue::ModelRule;
 use crate::core::route::{Match, Method, MethodSet, RouteTable};
 
@@ -51,6 +52,8 @@ pub struct Snapshot {
     pub headers: HeaderPolicy,
     /// Where requests may come from.
     pub peers: PeerRule,
+    /// Whose responses may be named.
+    pub responses: Guard,
 }
 
 /// The decision, with the evidence it rests on.
@@ -76,6 +79,8 @@ pub struct Evidence {
     pub ask: Option<Ask>,
     /// The records the request names.
     pub named: Named,
+    /// The responses it names.
+    pub responses: Guarded,
     /// What was granted, when the request is allowed.
     pub grant: Option<Grant>,
     /// In how many seconds a refused request may be tried again, where that is known.
@@ -153,7 +158,12 @@ async fn journey(
         evidence.named = snapshot.authenticator.named(ask, identity, &snapshot.request).await?;
         evidence.stale |= evidence.named.stale;
     }
-    let asked = Asked::new(facts, ask, &evidence.named, &snapshot.models);
+    let responses = guard(snapshot, view, &facts, &target, ask);
+    let responses = responses.map(|guarded| {
+        evidence.responses = guarded;
+        &evidence.responses
+    });
+    let asked = Asked::new(facts, ask, &evidence.named, &snapshot.models).with_responses(responses);
     if let Err(reason) = policy::judge_request(&asked) {
         evidence.retry_after = policy::retry_at(&asked, reason).map(|at| seconds_until(at, now));
         return Err(reason.into());
@@ -252,6 +262,20 @@ fn read(
         Some(end_user) => Ask { end_user: Some(end_user.clone()), end_user_in_query: false, ..ask },
         None => ask,
     })
+}
+
+/// What the request names of responses. Of a request that could not be read, another rule says so.
+fn guard(
+    snapshot: &Snapshot,
+    view: &RequestView<'_>,
+    facts: &Facts<'_>,
+    target: &Target<'_>,
+    ask: Result<&Ask, DenyReason>,
+) -> Result<Guarded, DenyReason> {
+    let Ok(ask) = ask else { return Ok(Guarded::Unconcerned) };
+    let (target, query) = (view.target, target.query);
+    let Facts { identity, path, found, .. } = *facts;
+    snapshot.responses.judge(&Question { target, path, query, found, body: &view.body, identity, ask })
 }
 
 /// What anybody may do to a public path.

@@ -38,6 +38,8 @@ pub struct Metrics {
     pub store: StoreMetrics,
     /// Tokens, and the keys of their issuers.
     pub tokens: TokenMetrics,
+    /// Requests whose response ids are rewritten.
+    pub response_ids: ResponseIdMetrics,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -65,6 +67,7 @@ impl Default for Metrics {
             log_lines_dropped: Gauge::default(),
             store: StoreMetrics::default(),
             tokens: TokenMetrics::default(),
+            response_ids: ResponseIdMetrics::default(),
         };
         let registry = &mut metrics.registry;
         registry.register("requests", "Checks decided", metrics.requests.clone());
@@ -78,11 +81,45 @@ impl Default for Metrics {
         registry.register("log_lines_dropped", help, metrics.log_lines_dropped.clone());
         metrics.store.register(registry);
         metrics.tokens.register(registry);
+        metrics.response_ids.register(registry);
         for result in ["success", "failure"] {
             // Zero from the start, so that an alert on an increase sees the first one.
             drop(metrics.reloads.get_or_create(&ReloadLabels { result }));
         }
         metrics
+    }
+}
+
+/// What `ext_proc` counts.
+#[derive(Debug, Default)]
+pub struct ResponseIdMetrics {
+    streams: Family<StreamLabels, Counter>,
+    /// Streams that are open.
+    pub in_flight: Gauge,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StreamLabels {
+    result: &'static str,
+    reason: &'static str,
+}
+
+impl ResponseIdMetrics {
+    fn register(&self, registry: &mut Registry) {
+        let help = "Streams of ext_proc by how they ended: complete, abandoned by the proxy, or refused and why";
+        registry.register("response_id_streams", help, self.streams.clone());
+        registry.register("response_id_streams_in_flight", "Streams of ext_proc that are open", self.in_flight.clone());
+    }
+
+    /// Counts a stream that Envoy ended: at its end, or before it.
+    pub fn ended(&self, complete: bool) {
+        let result = if complete { "complete" } else { "abandoned" };
+        self.streams.get_or_create(&StreamLabels { result, reason: "ok" }).inc();
+    }
+
+    /// Counts a stream that was refused or cut.
+    pub fn refused(&self, reason: &'static str) {
+        self.streams.get_or_create(&StreamLabels { result: "refused", reason }).inc();
     }
 }
 

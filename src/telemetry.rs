@@ -12,6 +12,8 @@ use tracing_subscriber::{Layer as _, Registry};
 use crate::config::raw::{LogFormat, LogLevel, RawLog};
 use crate::core::decision::Decision;
 use crate::core::header::HeaderValue;
+use crate::core::response_id::Guarded;
+use crate::core::response_id::session::Refusal;
 use crate::engine::Verdict;
 
 /// Lines waiting for a slow reader. Beyond that they are dropped and counted: a blocked log must not
@@ -84,6 +86,11 @@ pub fn log_decision(verdict: &Verdict, request_id: &str, version: &str, took: Du
     let user = safe(identity.and_then(|identity| identity.user_id()));
     let team = safe(identity.and_then(|identity| identity.team()).map(|team| team.id.as_str()));
     let model = safe(evidence.ask.as_ref().and_then(|ask| ask.model.as_deref()));
+    let response_ids = match &evidence.responses {
+        Guarded::Unconcerned => None,
+        Guarded::Unprotected => Some("unprotected"),
+        Guarded::Protected(_) => Some("protected"),
+    };
     let status = match verdict.decision {
         Decision::Allow(_) => None,
         Decision::Deny(reason) => Some(reason.refusal().status),
@@ -99,11 +106,24 @@ pub fn log_decision(verdict: &Verdict, request_id: &str, version: &str, took: Du
         user,
         team,
         model,
+        response_ids,
         latency_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         config_version = version,
         request_id,
         "decision"
     );
+}
+
+/// Writes the line of an exchange that `ext_proc` has ended. `how` is `refused` while the caller can be told,
+/// `cut` after that.
+pub fn log_refusal(refusal: Refusal, how: &'static str, request_id: &str) {
+    let (reason, status, detail) = (refusal.label(), refusal.status(), refusal.to_string());
+    // What a client does wrong is no warning.
+    if status < 500 {
+        tracing::info!(how, reason, status, detail, request_id, "response ids: the exchange is ended");
+    } else {
+        tracing::warn!(how, reason, status, detail, request_id, "response ids: the exchange is ended");
+    }
 }
 
 /// The time of a decision. Read in one place; everything in `core` is handed it.

@@ -114,6 +114,7 @@ class Demo:
         self._directory = directory
         self.keys_file = directory / "keys.yaml"
         self._programs: list[Program] = []
+        self._told = b""
 
     def start(self, tollgate: str, upstream: str, envoy: str) -> None:
         upstream_port = self._start_upstream(upstream)
@@ -141,9 +142,24 @@ class Demo:
         if key:
             sent["authorization"] = f"Bearer {key}"
         body = {"model": model, "messages": [{"role": "user", "content": "hello"}]}
-        url = f"{self.url}/v1/chat/completions"
-        request = urllib.request.Request(url, json.dumps(body).encode(), sent, method="POST")
-        status, text = fetch(request)
+        return self._send("POST", "/v1/chat/completions", body, sent)
+
+    def respond(self, key: str, **body: str) -> Answer:
+        """One response of the Responses API."""
+        sent = {"content-type": "application/json", "authorization": f"Bearer {key}"}
+        return self._send("POST", "/v1/responses", {"model": "gpt-4o-mini", "input": "hello", **body}, sent)
+
+    def fetch_response(self, key: str, id: str) -> Answer:
+        return self._send("GET", f"/v1/responses/{id}", None, {"authorization": f"Bearer {key}"})
+
+    def upstream_ids(self) -> int:
+        """How many ids of the upstream's own anybody has been told."""
+        return len(re.findall(rb"resp_[0-9a-f]{32}", self._told))
+
+    def _send(self, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str]) -> Answer:
+        data = json.dumps(body).encode() if body else None
+        status, text = fetch(urllib.request.Request(self.url + path, data, headers, method=method))
+        self._told += text
         return Answer(status, json.loads(text))
 
     def _run(self, name: str, *command: str) -> Program:
@@ -156,6 +172,9 @@ class Demo:
 
     def _start_gate(self, binary: str) -> str:
         self.publish_keys()
+        secret = self._directory / "response-ids.key"
+        secret.write_text(secrets.token_urlsafe(32))
+        secret.chmod(0o600)
         config = self._directory / "tollgate.yaml"
         config.write_text(re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:0", (HERE / "tollgate.yaml").read_text()))
         program = self._run("tollgate", binary, "serve", "--config", str(config))
@@ -187,6 +206,31 @@ def story(demo: Demo) -> Iterator[Line]:
     demo.publish_keys(without_alice=True)
     yield revoked(demo)
     yield allowed("Bob's key, at the same time", {"user-id": "bob"}, demo.ask(demo.bob))
+    demo.publish_keys()
+    yield from ownership(demo)
+
+
+def ownership(demo: Demo) -> Iterator[Line]:
+    """The last act: an id that Alice got is of no use to Bob, and the upstream's own are nobody's."""
+    made = demo.respond(demo.alice)
+    while made.status == 401:  # her key is coming back
+        made = demo.respond(demo.alice)
+    id = str(made.body.get("id"))
+    yield Line("Alice asks for a response", "200, an id", f"{made.status}, {id[:12]}…", made.status == 200)
+    own = demo.fetch_response(demo.alice, id)
+    yield Line("Alice reads it", "200, the same id", f"{own.status}, {same(own, id)}", own.body.get("id") == id)
+    yield refused("Bob reads it, with the id", 403, demo.fetch_response(demo.bob, id))
+    yield refused("Bob continues the conversation", 403, demo.respond(demo.bob, previous_response_id=id))
+    more = demo.respond(demo.alice, previous_response_id=id)
+    continued = more.body.get("previous_response_id") == id
+    yield Line("Alice continues it", "200, after that one", f"{more.status}, {'yes' if continued else 'no'}", continued)
+    yield refused("Alice reads resp_0, the upstream's", 403, demo.fetch_response(demo.alice, f"resp_{0:032x}"))
+    told = demo.upstream_ids()
+    yield Line("ids of the upstream's own, in all of this", "0", str(told), told == 0)
+
+
+def same(answer: Answer, id: str) -> str:
+    return "the same id" if answer.body.get("id") == id else "another id"
 
 
 def refused(sent: str, status: int, answer: Answer) -> Line:

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use data_encoding::BASE64URL_NOPAD;
+use data_encoding::{BASE64, BASE64URL_NOPAD};
 use zeroize::Zeroizing;
 
 use crate::core::credential::Secret;
@@ -81,6 +81,13 @@ pub(super) fn fresh_key() -> Result<Secret, String> {
     let mut bytes = Zeroizing::new([0_u8; 32]);
     getrandom::fill(bytes.as_mut()).map_err(|error| format!("no random bytes from the system: {error}"))?;
     Ok(Secret::new(format!("sk-{}", BASE64URL_NOPAD.encode(bytes.as_ref()))))
+}
+
+/// A secret that is no key: 32 bytes in base64.
+pub(super) fn fresh_secret() -> Result<Secret, String> {
+    let mut bytes = Zeroizing::new([0_u8; 32]);
+    getrandom::fill(bytes.as_mut()).map_err(|error| format!("no random bytes from the system: {error}"))?;
+    Ok(Secret::new(BASE64.encode(bytes.as_ref())))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::Done;
 use crate::config::load::{load, process_environment};
 use crate::config::raw::{RawConfig, RawKeyFile};
 use crate::config::schema::schema;
+use crate::core::response_id::Guard;
 use crate::store::Store;
 
 pub(super) fn run(file: &Path) -> Done {
@@ -20,7 +21,12 @@ pub(super) fn run(file: &Path) -> Done {
         Store::File(file) => format!("{} keys", file.len()),
         Store::Database(_) => "keys in a store".to_owned(),
     };
-    Ok(format!("{}: sound ({keys}, version {})\n", file.display(), configuration.snapshot.version))
+    let responses = match &configuration.snapshot.responses {
+        Guard::Protected(_) => "",
+        Guard::Unprotected => "responses: their ids are not protected\n",
+        Guard::NotConfigured => "responses: nobody may name one, for there is no `response_ids`\n",
+    };
+    Ok(format!("{}: sound ({keys}, version {})\n{responses}", file.display(), configuration.snapshot.version))
 }
 
 /// Documents with a schema.

@@ -11,7 +11,7 @@ use super::raw::{
     RawConfig, RawCredentials, RawEnvoy, RawHeaders, RawKeyFile, RawKeys, RawLimits, RawListen, RawSource,
     RawUpstreamCredential,
 };
-use super::{custom, jwt, keys, models, oauth2, request, routes, secret, store};
+use super::{custom, jwt, keys, models, oauth2, request, response_ids, routes, secret, store};
 use crate::authn::outside::Outside;
 use crate::authn::{Authenticator, MasterKey};
 use crate::core::ask::BodyLimits;
@@ -97,6 +97,7 @@ pub(super) fn configuration(
     let request = request::compile(&raw.request, &raw.end_users, raw.proxy_budget, &mut section);
     let models = models::compile(&raw.models, &raw.model_group_alias, &mut section);
     let authenticator = authenticator(&raw, &names, routes.as_ref().map(|(table, _)| table), &mut section);
+    let responses = response_ids::compile(raw.response_ids.as_ref(), &mut section);
     let version = section.reader.version();
     let extractor = extractor?;
     let body_limits = BodyLimits { proxy_buffers: raw.envoy.max_request_bytes };
@@ -106,8 +107,20 @@ pub(super) fn configuration(
     let vouching = authenticator.iter().filter_map(|authenticator| authenticator.outside.proxy.as_ref());
     let headers = headers.with_credential_headers(vouching.flat_map(|proxy| proxy.headers.names().cloned()));
     let (authenticator, request, models, peers) = (authenticator?, request?, models?, peers?);
-    let snapshot =
-        Snapshot { version, authenticator, extractor, routes, rules, request, models, body_limits, headers, peers };
+    let responses = responses?;
+    let snapshot = Snapshot {
+        version,
+        authenticator,
+        extractor,
+        routes,
+        rules,
+        request,
+        models,
+        body_limits,
+        headers,
+        peers,
+        responses,
+    };
     let settings = Settings { listen: raw.listen, log: raw.log, limits: raw.limits };
     Some(Configuration { snapshot: Arc::new(snapshot), settings, warnings })
 }
@@ -274,6 +287,7 @@ fn check_limits(limits: &RawLimits, envoy: &RawEnvoy, section: &mut Section<'_, 
     }
     let bounds = [
         ("limits.concurrent_checks", limits.concurrent_checks as u64, 1, 100_000),
+        ("limits.concurrent_streams", limits.concurrent_streams as u64, 1, 100_000),
         ("limits.max_body_bytes", limits.max_body_bytes as u64, 1024, 1 << 30),
         ("limits.drain_seconds", limits.drain_seconds, 0, 600),
         ("limits.shutdown_grace_seconds", limits.shutdown_grace_seconds, 1, 3600),

@@ -12,6 +12,7 @@ mod permissions;
 pub mod problem;
 pub mod raw;
 mod request;
+mod response_ids;
 mod routes;
 pub mod schema;
 pub mod secret;

@@ -8,6 +8,7 @@ mod models;
 mod oauth2;
 mod records;
 mod request;
+mod response_ids;
 mod routes;
 mod store;
 
@@ -31,6 +32,7 @@ pub use records::{
     RawAccessGroup, RawAgent, RawBudget, RawEndUser, RawModelBudget, RawProject, RawTag, RawTeamMembership, RawWindow,
 };
 pub use request::{RawFallbacks, RawObjectPermission, RawRequest};
+pub use response_ids::RawResponseIds;
 pub use routes::{RawAuthParser, RawCompat, RawMethod, RawPassThrough, RawPassThroughHeaders, RawRoutes};
 pub use store::{RawCache, RawPostgres, RawSqlite, RawStore};
 
@@ -67,6 +69,8 @@ pub struct RawConfig {
     /// What requests may carry, and where they may come from.
     #[serde(default)]
     pub request: RawRequest,
+    /// Whose responses may be named.
+    pub response_ids: Option<RawResponseIds>,
     /// What is known of the upstream's models. Models that are not listed are restricted by their names alone.
     #[serde(default)]
     pub models: Vec<RawModel>,
@@ -237,6 +241,9 @@ pub struct RawLimits {
     /// Checks at one time; more are refused as an error, which Envoy answers with 503.
     #[schemars(range(min = 1, max = 100_000))]
     pub concurrent_checks: usize,
+    /// Requests whose response ids are rewritten at one time; more are refused as an error.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub concurrent_streams: usize,
     /// Largest body in a check, in bytes. At least Envoy's `max_request_bytes`.
     #[schemars(range(min = 1024, max = 1_073_741_824))]
     pub max_body_bytes: usize,
@@ -251,6 +258,12 @@ pub struct RawLimits {
 
 impl Default for RawLimits {
     fn default() -> Self {
-        Self { concurrent_checks: 1024, max_body_bytes: 32 * 1024 * 1024, drain_seconds: 3, shutdown_grace_seconds: 10 }
+        Self {
+            concurrent_checks: 1024,
+            concurrent_streams: 8192,
+            max_body_bytes: 32 * 1024 * 1024,
+            drain_seconds: 3,
+            shutdown_grace_seconds: 10,
+        }
     }
 }

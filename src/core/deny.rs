@@ -148,6 +148,22 @@ pub enum DenyReason {
     TagBudgetExceeded,
     /// The budget of the whole proxy is spent.
     ProxyBudgetExceeded,
+    /// The request names a response, and nothing is configured that could tell whose it is.
+    ResponseIdsOff,
+    /// The request names a response where none is read.
+    ResponseIdNotAllowed,
+    /// The path is below one of the Responses API, and none that is known.
+    ResponseRouteUnknown,
+    /// Nothing tells who asks, so that no response can be the caller's.
+    ResponseCallerUnknown,
+    /// The response belongs to somebody else, or to nobody.
+    ResponseNotOwned,
+    /// The response id was not issued here.
+    ResponseUnmanaged,
+    /// The response id is damaged, forged, or sealed with a key that is gone.
+    ResponseUnreadable,
+    /// The response belongs to another upstream.
+    ResponseElsewhere,
     /// What only callers with a token meet.
     Token(TokenDenial),
 }
@@ -171,7 +187,7 @@ impl DenyReason {
         Self::PLAIN.into_iter().chain(TokenDenial::ALL.map(Self::Token))
     }
 
-    const PLAIN: [Self; 69] = [
+    const PLAIN: [Self; 77] = [
         Self::PathMalformed,
         Self::MethodNotAllowed,
         Self::UpgradeNotAllowed,
@@ -241,6 +257,14 @@ impl DenyReason {
         Self::EndUserModelBudgetExceeded,
         Self::TagBudgetExceeded,
         Self::ProxyBudgetExceeded,
+        Self::ResponseIdsOff,
+        Self::ResponseIdNotAllowed,
+        Self::ResponseRouteUnknown,
+        Self::ResponseCallerUnknown,
+        Self::ResponseNotOwned,
+        Self::ResponseUnmanaged,
+        Self::ResponseUnreadable,
+        Self::ResponseElsewhere,
     ];
 
     /// The row of this reason. 401 is "who are you", 403 "you may not", 429 "not any more",
@@ -320,6 +344,14 @@ impl DenyReason {
             Self::TagBudgetExceeded => ("tag_budget_exceeded", 429, "budget_exceeded", "the budget of a tag of the request is spent"),
             Self::Token(denial) => return denial.refusal(),
             Self::ProxyBudgetExceeded => ("proxy_budget_exceeded", 429, "budget_exceeded", "the budget of this deployment is spent"),
+            Self::ResponseIdsOff => ("response_ids_off", 403, "auth_error", "this deployment does not let responses be named; it has no `response_ids`"),
+            Self::ResponseIdNotAllowed => ("response_id_not_allowed", 400, "invalid_request_error", "a response is named where none is read; `previous_response_id` belongs into the JSON body of the Responses API"),
+            Self::ResponseRouteUnknown => ("response_route_unknown", 403, "auth_error", "this path is none of the Responses API that is known here"),
+            Self::ResponseCallerUnknown => ("response_caller_unknown", 403, "auth_error", "responses need a caller with a user, a team or an API key"),
+            Self::ResponseNotOwned => ("response_not_owned", 403, "auth_error", NOT_YOURS),
+            Self::ResponseUnmanaged => ("response_unmanaged", 403, "auth_error", NOT_YOURS),
+            Self::ResponseUnreadable => ("response_unreadable", 403, "auth_error", NOT_YOURS),
+            Self::ResponseElsewhere => ("response_elsewhere", 403, "auth_error", NOT_YOURS),
         };
         Refusal { label, status, kind, message }
     }
@@ -334,9 +366,16 @@ impl DenyReason {
         let model = kind.ends_with("_model_access_denied")
             || matches!(self, Self::ModelMissing | Self::ModelMalformed | Self::ModelAmbiguous | Self::ModelAliasLoop);
         let organization = self == Self::OrganizationNotAllowed;
-        model.then_some("model").or(organization.then_some("organization_id"))
+        let response = matches!(self, Self::ResponseIdNotAllowed);
+        model
+            .then_some("model")
+            .or(organization.then_some("organization_id"))
+            .or(response.then_some("previous_response_id"))
     }
 }
+
+/// One text for every reason: what tells them apart is told to the operator.
+const NOT_YOURS: &str = "the response id is none that this API key may use";
 
 #[cfg(test)]
 mod tests {

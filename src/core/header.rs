@@ -86,8 +86,14 @@ impl HeaderValue {
     /// `None` when there is nothing to send or the text is longer than [`MAX_VALUE`].
     #[must_use]
     pub fn encode<'a>(text: impl Into<Cow<'a, str>>) -> Option<Self> {
+        Self::encode_up_to(MAX_VALUE, text)
+    }
+
+    /// The same for what may be longer. `None` beyond `max` bytes.
+    #[must_use]
+    pub fn encode_up_to<'a>(max: usize, text: impl Into<Cow<'a, str>>) -> Option<Self> {
         let text = text.into();
-        if text.is_empty() || text.len() > MAX_VALUE {
+        if text.is_empty() || text.len() > max {
             return None;
         }
         let encoded = match Cow::from(utf8_percent_encode(&text, ENCODED)) {
@@ -97,6 +103,12 @@ impl HeaderValue {
             Cow::Borrowed(_) => text.into_owned(),
         };
         Some(Self { text: Cow::Owned(encoded), sensitive: false })
+    }
+
+    /// The same value, for the upstream's eyes only.
+    #[must_use]
+    pub fn hidden(self) -> Self {
+        Self { sensitive: true, ..self }
     }
 
     /// A list: each element encoded as by [`Self::encode`], joined with commas. `None` when it is empty

@@ -12,6 +12,7 @@ use crate::core::extract::{CREDENTIAL_HEADERS, Input, Place, query_key};
 use crate::core::header::{HeaderName, HeaderValue, fold};
 use crate::core::identity::Identity;
 use crate::core::record::Named;
+use crate::core::response_id::{Admission, PlainTarget};
 
 pub use identity_headers::{IDENTITY_HEADERS, IdentityHeader};
 
@@ -24,6 +25,8 @@ pub struct About<'a> {
     pub named: &'a Named,
     /// The model that is served, where aliases make it another than the one that was asked for.
     pub upstream_model: Option<&'a str>,
+    /// The responses it names, where they are guarded.
+    pub responses: Option<&'a Admission>,
 }
 
 /// Headers about the proxy's own work that only the proxy may say (S-028, S-047, S-054).
@@ -48,9 +51,18 @@ pub struct Mutations {
     /// Names of this request.
     also: Vec<HeaderName>,
     remove_query_key: bool,
+    /// The request target, where it is another one.
+    target: Option<PlainTarget>,
 }
 
 impl Mutations {
+    /// The request target in place of the one that was sent. The one pseudo-header that is ever set: with the
+    /// provider's id in one segment, and nothing else changed.
+    #[must_use]
+    pub fn target(&self) -> Option<&str> {
+        self.target.as_ref().map(PlainTarget::expose)
+    }
+
     /// Headers to overwrite.
     pub fn set(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
         self.set.iter().map(|(name, value)| (name, value))
@@ -164,6 +176,7 @@ impl HeaderPolicy {
             kept: accepted.iter().filter_map(named).collect(),
             also: Vec::new(),
             remove_query_key: query_key::is_present(input)? && !accepted.contains(&Place::QueryKey),
+            target: about.and_then(|about| about.responses).and_then(|admission| admission.target.clone()),
         };
         mutations.set.extend(self.upstream_credential.clone());
         let remainder = websocket_protocol::remainder(input)?;

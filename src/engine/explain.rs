@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Snapshot, act_for_a_team, check_upgrade, facts, open, public, read};
+use super::{Snapshot, act_for_a_team, check_upgrade, facts, guard, open, public, read};
 use crate::authn::bearer::Asking;
 use crate::authn::{Failure, Identified};
 use crate::core::ask::{self, Ask};
@@ -15,6 +15,7 @@ use crate::core::path::Target;
 use crate::core::policy::{Asked, CHECKS};
 use crate::core::record::Named;
 use crate::core::request::RequestView;
+use crate::core::response_id::Guarded;
 use crate::core::route::Method;
 
 /// What would be decided for a caller, with every rule asked whatever the others say.
@@ -26,6 +27,8 @@ pub struct Explanation {
     pub ask: Result<Ask, DenyReason>,
     /// The records it names.
     pub named: Named,
+    /// The responses it names.
+    pub responses: Guarded,
     /// Every rule in order, with its verdict. The first objection decides.
     pub checks: Vec<(&'static str, Result<(), DenyReason>)>,
     /// What the upstream would see, were it allowed.
@@ -41,7 +44,14 @@ impl Explanation {
     }
 
     fn of_open(route: &'static str, mutations: Result<Mutations, DenyReason>) -> Self {
-        Self { route, ask: Ok(Ask::default()), named: Named::default(), checks: Vec::new(), mutations }
+        Self {
+            route,
+            ask: Ok(Ask::default()),
+            named: Named::default(),
+            responses: Guarded::default(),
+            checks: Vec::new(),
+            mutations,
+        }
     }
 }
 
@@ -81,11 +91,15 @@ pub async fn explain(
         Ok(ask) => snapshot.authenticator.named(ask, identity, &snapshot.request).await?,
         Err(_) => Named::default(),
     };
-    let asked = Asked::new(facts, ask.as_ref().map_err(|reason| *reason), &named, &snapshot.models);
+    let read = ask.as_ref().map_err(|reason| *reason);
+    let responses = guard(snapshot, view, &facts, &target, read);
+    let guarded = responses.as_ref().map_err(|reason| *reason);
+    let asked = Asked::new(facts, read, &named, &snapshot.models).with_responses(guarded);
     let checks = CHECKS.iter().map(|check| (check.name, check.run(&asked))).collect();
     let mutations = snapshot.headers.mutations(identity, asked.about(), &[], &input);
     let route = found.as_ref().map_or("unknown", |found| found.route.id);
-    Ok(Explanation { route, ask, named, checks, mutations })
+    let responses = responses.unwrap_or_default();
+    Ok(Explanation { route, ask, named, responses, checks, mutations })
 }
 
 /// Finds out who sends a request with a credential, as a decision would. Nothing is written.

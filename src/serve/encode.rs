@@ -20,8 +20,10 @@ const PERMISSION_DENIED: i32 = 7;
 
 /// Forward the request with these changes.
 pub(super) fn allow(mutations: &Mutations, metadata: Struct) -> CheckResponse {
+    let target = mutations.target().map(|target| overwrite(":path", target));
+    let headers = mutations.set().map(|(name, value)| overwrite(name.as_str(), value.as_str()));
     let ok = OkHttpResponse {
-        headers: mutations.set().map(|(name, value)| overwrite(name.as_str(), value.as_str())).collect(),
+        headers: headers.chain(target).collect(),
         headers_to_remove: mutations.remove().map(HeaderName::to_string).collect(),
         query_parameters_to_remove: mutations.remove_query().map(str::to_owned).collect(),
         ..OkHttpResponse::default()

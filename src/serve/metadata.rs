@@ -10,11 +10,13 @@ use envoy_types::pb::google::protobuf::{ListValue, Struct, Value};
 
 use crate::core::ask::Ask;
 use crate::core::budget::{Amount, Budget};
+use crate::core::credential::KeyHash;
 use crate::core::identity::Identity;
 use crate::core::limits::{self, Descriptor};
 use crate::core::policy::Grant;
 use crate::core::record::Role;
 use crate::core::record::permissions::{Guardrails, Names};
+use crate::core::response_id::{Admission, Guarded, Name};
 use crate::engine::{Evidence, Verdict};
 use crate::telemetry;
 
@@ -38,6 +40,7 @@ pub(super) fn of(verdict: &Verdict, version: &str, request_id: &str) -> Struct {
         ("config_version", text(Some(version))),
         ("request", request),
         ("store", object([("stale", text(evidence.stale.then_some("true")))])),
+        ("response_ids", response_ids(&evidence.responses)),
     ];
     if let Some(identity) = &evidence.identity {
         let key_hash = identity.key_hash();
@@ -85,6 +88,24 @@ fn token(identity: &Identity) -> Option<Value> {
     let bearer = identity.bearer()?;
     let expires = bearer.expires.map(|expires| expires.to_string());
     object([("issuer", text(bearer.issuer.as_deref())), ("expires_at", text(expires.as_deref()))])
+}
+
+/// What `ext_proc` is told. The ids are the caller's spelling: the provider's are for the upstream.
+fn response_ids(guarded: &Guarded) -> Option<Value> {
+    let Admission { caller, subject, previous, .. } = match guarded {
+        Guarded::Unconcerned => return None,
+        Guarded::Unprotected => return object([("state", text(Some("unprotected")))]),
+        Guarded::Protected(admission) => &**admission,
+    };
+    object([
+        ("state", text(Some("protected"))),
+        ("user", text(caller.user().map(Name::as_str))),
+        ("team", text(caller.team().map(Name::as_str))),
+        ("key", text(caller.key().map(KeyHash::to_hex).as_deref())),
+        ("admin", text(caller.is_admin().then_some("true"))),
+        ("subject", text(subject.as_ref().map(|(shown, _)| shown.as_str()))),
+        ("named", list(previous.iter().map(|(shown, _)| shown.as_str()))),
+    ])
 }
 
 /// Who the request counts for: what was spent, and what the proxy's rate limiter should hold them to.

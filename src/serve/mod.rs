@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod encode;
 pub mod ext_authz;
+pub mod ext_proc;
 pub mod listen;
 mod metadata;
 mod refuse;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from stack import (
     endpoint,
     envoy_bin,
     ext_authz,
+    ext_proc,
 )
 from test_identity import alice
 
@@ -45,7 +47,28 @@ def test_s053_s058_s071_nothing_in_it_opens_the_gate() -> None:
     assert not {"filter_enabled", "filter_enabled_metadata", "shadow_mode"} & set(authz)
     assert authz["with_request_body"]["allow_partial_message"] is False
     (host,) = connection_manager(config)["route_config"]["virtual_hosts"]
-    assert not any("typed_per_filter_config" in route for route in (host, *host["routes"]))
+    routes = [route.get("typed_per_filter_config", {}) for route in (host, *host["routes"])]
+    assert not any("envoy.filters.http.ext_authz" in filters for filters in routes)
+
+
+def test_s224_nothing_in_it_lets_an_answer_go_by() -> None:
+    config = load(RECOMMENDED)
+    proc = ext_proc(config)
+    assert proc["failure_mode_allow"] is False
+    assert not {"observability_mode", "allow_mode_override", "disable_immediate_response"} & set(proc)
+    assert {name: mode for name, mode in proc["processing_mode"].items() if mode in ("NONE", "SKIP")} == {}
+    assert proc["metadata_options"]["forwarding_namespaces"]["untyped"] == ["envoy.filters.http.ext_authz"]
+    names = [one["name"].rpartition(".")[2] for one in connection_manager(config)["http_filters"]]
+    assert names == ["ext_authz", "ext_proc", "router"], "the gate decides before anything is rewritten"
+    (host,) = connection_manager(config)["route_config"]["virtual_hosts"]
+    responses, others = host["routes"]
+    assert responses["typed_per_filter_config"]["envoy.filters.http.ext_proc"]["overrides"] == {}
+    assert "typed_per_filter_config" not in others
+    pattern = re.compile(responses["match"]["safe_regex"]["regex"])
+    for path in ("/v1/responses", "/responses/x", "/openai/v1/responses/x/cancel", "/azure/openai/Responses/x", "/cursor/chat/completions"):
+        assert pattern.fullmatch(path), path
+    for path in ("/v1/chat/completions", "/v1/models", "/v1/responsesx", "/xresponses/y"):
+        assert not pattern.fullmatch(path), path
 
 
 def test_the_demos_gate_knows_envoys_limit() -> None:

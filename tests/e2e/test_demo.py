@@ -25,7 +25,7 @@ def command(*, tollgate: str | None = None, more: tuple[str, ...] = ()) -> list[
 def test_every_line_is_as_promised() -> None:
     demo = subprocess.run(command(), capture_output=True, text=True, timeout=60)
     assert (demo.returncode, demo.stderr) == (0, "")
-    assert "8 of 8 lines are as promised" in demo.stdout
+    assert "15 of 15 lines are as promised" in demo.stdout
     assert "  NO" not in demo.stdout
 
 

@@ -110,7 +110,7 @@ fn explain_shows_what_the_upstream_would_see() {
               set     x-auth-user-id: ada
               set     x-auth-role: internal_user
               set     authorization: (a secret)
-              remove  api-key, litellm_user_api_key, ocp-apim-subscription-key, proxy-authorization, x-api-key, x-auth-agent-id, x-auth-end-user-id, x-auth-guardrails, x-auth-model, x-auth-model-region, x-auth-org-alias, x-auth-org-id, x-auth-project-alias, x-auth-project-id, x-auth-tags, x-auth-team-alias, x-auth-team-id, x-auth-upstream-model, x-auth-user-email, x-envoy-auth-failure-mode-allowed, x-envoy-auth-headers-to-remove, x-envoy-auth-partial-body, x-envoy-internal, x-envoy-original-host, x-envoy-original-path, x-goog-api-key, x-litellm-api-key
+              remove  api-key, litellm_user_api_key, ocp-apim-subscription-key, proxy-authorization, x-api-key, x-auth-agent-id, x-auth-end-user-id, x-auth-guardrails, x-auth-model, x-auth-model-region, x-auth-org-alias, x-auth-org-id, x-auth-previous-response-id, x-auth-project-alias, x-auth-project-id, x-auth-response-id, x-auth-tags, x-auth-team-alias, x-auth-team-id, x-auth-upstream-model, x-auth-user-email, x-envoy-auth-failure-mode-allowed, x-envoy-auth-headers-to-remove, x-envoy-auth-partial-body, x-envoy-internal, x-envoy-original-host, x-envoy-original-path, x-goog-api-key, x-litellm-api-key
         "#]],
     );
 }

@@ -38,11 +38,14 @@ fn what_init_writes_is_sound_and_its_secret_is_shown_to_nobody() {
         let config = inner.join("tollgate.yaml");
         assert!(!std::fs::read_to_string(&config).unwrap().contains("#KEYS#"));
 
-        let mut names: Vec<_> = keys.into_iter().chain(["master.key", "tollgate.yaml"]).collect();
+        let mut names: Vec<_> = keys.into_iter().chain(["master.key", "response-ids.key", "tollgate.yaml"]).collect();
         names.sort_unstable();
         let files = listing(&inner);
         assert_eq!(files.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), names);
-        assert!(files.iter().all(|(name, mode)| (name == "master.key") == (*mode == 0)), "{files:?}");
+        assert!(
+            files.iter().all(|(name, mode)| (Path::new(name).extension() == Some("key".as_ref())) == (*mode == 0)),
+            "{files:?}"
+        );
 
         let validated = tollgate(&["validate", config.to_str().unwrap()], "");
         let expected = if keys.is_some() { "sound (0 keys, version " } else { "sound (keys in a store, version " };
@@ -57,6 +60,7 @@ fn init_says_what_to_do_next() {
     expect![[r#"
         wrote DIR/tollgate.yaml
         wrote DIR/master.key (mode 0600): the key that may do everything
+        wrote DIR/response-ids.key (mode 0600): what seals the ids of responses
 
         next:
           tollgate validate DIR/tollgate.yaml
@@ -84,5 +88,5 @@ fn init_makes_a_new_secret_each_time_and_overwrites_nothing() {
 
     std::fs::remove_file(one.path().join("tollgate.yaml")).unwrap();
     assert!(!init(one.path(), &[]).status.success(), "the secret alone is enough to refuse");
-    assert_eq!(listing(one.path()).len(), 1, "half of a configuration was written");
+    assert_eq!(listing(one.path()).len(), 2, "half of a configuration was written");
 }

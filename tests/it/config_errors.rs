@@ -423,3 +423,69 @@ fn a_route_that_says_nothing_is_refused() {
         "#]],
     );
 }
+
+#[test]
+fn response_ids_are_protected_or_plainly_not_s214() {
+    let check = |section: &str, expected: &Expect| check(&format!("{KEYS}response_ids: {section}\n"), "{}", expected);
+    check(
+        "{}",
+        &expect![[r#"
+        tollgate.yaml: response_ids.keys: there is no secret to seal ids with; name one of 32 random bytes (`openssl rand -base64 32`), or set `unprotected: true`
+    "#]],
+    );
+    check(
+        "{ unprotected: true, keys: ['0123456789abcdef0123456789abcdef'], upstream: east }",
+        &expect![[r#"
+        tollgate.yaml: response_ids.unprotected: the other fields would protect nothing; keep `unprotected` alone
+    "#]],
+    );
+    check(
+        "{ unprotected: 'false' }",
+        &expect![[r#"
+        tollgate.yaml: response_ids.unprotected: this is a text; it must be `true` or `false`
+    "#]],
+    );
+    check(
+        "{ keys: [sk-canary-short, '${TOLLGATE_TEST_UNSET}'], litellm_keys: ['${TOLLGATE_TEST_UNSET}'], upstream: '', max_event_bytes: 1 }",
+        &expect![[r#"
+            tollgate.yaml: response_ids.keys[1]: the environment variable `TOLLGATE_TEST_UNSET` is not set; set it, or remove this field
+            tollgate.yaml: response_ids.litellm_keys[0]: the environment variable `TOLLGATE_TEST_UNSET` is not set; set it, or remove this field
+            tollgate.yaml: response_ids.upstream: it must have between 1 and 256 bytes
+            tollgate.yaml: response_ids.max_event_bytes: it must be between 1024 and 67108864
+        "#]],
+    );
+    check(
+        "{ keys: [sk-canary-short] }",
+        &expect![[r#"
+        tollgate.yaml: response_ids.keys[0]: the secret has fewer than 32 bytes; make one with `openssl rand -base64 32`
+    "#]],
+    );
+    check(
+        "{ keys: [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa] }",
+        &expect![[r#"
+        tollgate.yaml: response_ids.keys[0]: the secret is a few bytes repeated; make one with `openssl rand -base64 32`
+    "#]],
+    );
+    check(
+        "{ keys: ['0123456789abcdef0123456789abcdef', '0123456789abcdef0123456789abcdef'], upstream: '' }",
+        &expect![[r#"
+            tollgate.yaml: response_ids.keys[1]: the secret is there already
+            tollgate.yaml: response_ids.upstream: it must have between 1 and 256 bytes
+        "#]],
+    );
+}
+
+#[test]
+fn what_weakens_response_ids_is_said() {
+    let warnings = |section: &str| {
+        let files = Files::new(&format!("{KEYS}response_ids: {section}\n"), "{}");
+        let loaded = load(&files.config(), &environment).result.unwrap();
+        loaded.warnings.iter().map(ToString::to_string).collect::<String>()
+    };
+    let keys = "keys: ['0123456789abcdef0123456789abcdef']";
+    assert_eq!(warnings(&format!("{{ {keys} }}")), "");
+    assert!(warnings("{ unprotected: true }").contains("whoever knows the id of a response"));
+    assert!(warnings(&format!("{{ {keys}, allow_unmanaged: true }}")).contains("for a migration only"));
+    let weak = warnings(&format!("{{ {keys}, litellm_keys: [sk-canary] }}"));
+    assert!(weak.contains("litellm_keys[0]") && !weak.contains("canary"), "{weak}");
+}

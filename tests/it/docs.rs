@@ -100,8 +100,8 @@ This page is written from the code and from `proto/tollgate/v1/decision.proto`; 
 
 Every identity header is overwritten or removed in every allowed request, in whatever spelling a client sends it. The
 prefix is `headers.prefix`. Values are visible ASCII: anything else, and `%`, `,`, `\"`, `\\` and space, is
-percent-encoded. A header without a value is removed. Ids and models are at most 256 bytes before encoding; a request
-whose tags are longer than 4,096 bytes together is refused.
+percent-encoded. A header without a value is removed. Ids and models are at most 256 bytes before encoding, ids of
+responses 1,024; a request whose tags are longer than 4,096 bytes together is refused.
 
 | header | meaning | metadata |
 |---|---|---|
@@ -132,6 +132,7 @@ fn links_lead_somewhere() {
         "docs/operations.md",
         "docs/litellm-differences.md",
         "docs/performance.md",
+        "docs/response-ids.md",
     ] {
         let text = std::fs::read_to_string(root.join(page)).unwrap();
         let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());

@@ -153,3 +153,31 @@ fn an_import_overwrites_nothing() {
     let (done, said) = import(&config, &out, &[]);
     assert!(!done && said.contains("is there already"), "{said}");
 }
+
+#[test]
+fn included_files_are_merged_as_litellm_does() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
+    write(
+        "config.yaml",
+        "include: [more.yaml, last.yaml]\nmodel_list: [{ model_name: a, litellm_params: { model: openai/a } }]\n\
+         general_settings: { master_key: os.environ/PROXY_KEY, allowed_routes: [/a] }\n",
+    );
+    write("more.yaml", "model_list: [{ model_name: b, litellm_params: { model: openai/b } }]\ninclude: [x.yaml]\n");
+    write("last.yaml", "general_settings: { master_key: os.environ/PROXY_KEY, allowed_routes: [/v1/models] }\n");
+    let out = directory.path().join("out");
+    let (done, said) = import(&directory.path().join("config.yaml"), &out, &[]);
+    assert!(done, "{said}");
+    let written = std::fs::read_to_string(out.join("tollgate.yaml")).unwrap();
+    for part in ["name: a", "name: b", "allowed: [/v1/models]"] {
+        assert!(written.contains(part), "{part}: {written}");
+    }
+    assert!(said.contains("include: an included file includes another"), "{said}");
+
+    write("more.yaml", "model_list: [");
+    let (done, said) = import(&directory.path().join("config.yaml"), &directory.path().join("none"), &[]);
+    assert!(!done && said.contains("include[0]") && said.contains("more.yaml"), "{said}");
+    write("config.yaml", "include: more.yaml\n");
+    let (done, said) = import(&directory.path().join("config.yaml"), &out, &[]);
+    assert!(!done && said.contains("include: it must be a list of files"), "{said}");
+}

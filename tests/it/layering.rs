@@ -105,6 +105,10 @@ fn wire_types_stop_at_the_wall() {
     let readers = sources().into_iter().filter(|(_, text)| text.contains("CheckRequest"));
     let readers: Vec<_> = readers.map(|(path, _)| path).filter(|path| !path.ends_with("lib.rs")).collect();
     assert_eq!(readers, [Path::new("src/serve/ext_authz.rs")]);
+    let readers = sources().into_iter().filter(|(_, text)| text.contains("ProcessingRequest"));
+    let mut readers: Vec<_> = readers.map(|(path, _)| path).filter(|path| !path.ends_with("lib.rs")).collect();
+    readers.sort();
+    assert_eq!(readers, [Path::new("src/serve/ext_proc/mod.rs"), Path::new("src/serve/ext_proc/wire.rs")]);
     let builders = sources().into_iter().filter(|(_, text)| text.contains("OkHttpResponse"));
     assert_eq!(builders.map(|(path, _)| path).collect::<Vec<_>>(), [Path::new("src/serve/encode.rs")]);
 }

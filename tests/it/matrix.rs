@@ -11,6 +11,7 @@ use tollgate::core::route::catalogue::{CATALOGUE, ModelRule};
 use tollgate::core::route::groups::Group;
 
 use crate::harness::{Asked, Client, Files, MASTER_KEY, Running, config, get, hash, post};
+use crate::response_id_gate::{PROTECTED, sealed, sealed_at};
 
 /// Puts a credential into a request.
 type Present = fn(Asked) -> Asked;
@@ -198,7 +199,6 @@ fn requests() -> Vec<(String, Asked)> {
         ),
         asked("POST /v1/moderations {}", post("/v1/moderations", "{}")),
         asked("POST /v1beta/models/big:generateContent", post("/v1beta/models/big:generateContent", "{}")),
-        asked("GET /v1/responses/resp_1", get("/v1/responses/resp_1")),
         asked("GET /key/info", get("/key/info")),
         asked("POST /key/generate", post("/key/generate", "{}")),
         asked("GET /user/info?user_id=int", get("/user/info?user_id=int")),
@@ -260,10 +260,33 @@ fn more_requests() -> Vec<(String, Asked)> {
     ]
 }
 
+/// Requests that name responses: ids of `int`, who has several keys; of a team; and nobody's.
+fn response_requests() -> Vec<(String, Asked)> {
+    let of_int = sealed("resp_68aa", Some("int"), None);
+    let about = |title: &str, id: &str| (title.to_owned(), get(&format!("/v1/responses/{id}")));
+    let naming = |title: &str, path: &str, id: &str| {
+        let body = format!(r#"{{"model":"mini","previous_response_id":"{id}"}}"#);
+        (format!("POST {path}, {title}"), post(path, &body))
+    };
+    vec![
+        about("GET /v1/responses/{id}, of the user int", &of_int),
+        about("GET /v1/responses/{id}, of the team open", &sealed("resp_68aa", None, Some("open"))),
+        about("GET /v1/responses/resp_1", "resp_1"),
+        about("GET /v1/responses/{id}, of int, damaged", &format!("{of_int}A")),
+        about("GET /v1/responses/{id}, of int at another upstream", &sealed_at("elsewhere", "resp_68aa", Some("int"))),
+        naming("continuing one of int", "/v1/responses", &of_int),
+        naming("continuing resp_1", "/v1/responses", "resp_1"),
+        naming("continuing one of int", "/v1/chat/completions", &of_int),
+        ("GET /openai/responses/a/b".to_owned(), get("/openai/responses/a/b")),
+    ]
+}
+
 /// The page is long where callers agree, so callers with one outcome share a line.
 async fn page(client: &Client) -> String {
     let mut page = String::new();
-    for (title, asked) in requests().into_iter().chain(more_requests()).chain(end_user_requests()) {
+    for (title, asked) in
+        requests().into_iter().chain(more_requests()).chain(end_user_requests()).chain(response_requests())
+    {
         writeln!(page, "{title}").unwrap();
         let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
         for (name, present) in CALLERS {
@@ -287,7 +310,7 @@ async fn page(client: &Client) -> String {
 
 async fn whole_page() -> String {
     let files = Files::new(&config(""), &keys());
-    files.write("tollgate.yaml", &config(MODELS).replace("routes: {", ROUTES));
+    files.write("tollgate.yaml", &config(&format!("{MODELS}{PROTECTED}")).replace("routes: {", ROUTES));
     let running = Running::start(&files.config()).await;
     let everything = page(&running.client().await).await;
     files.write("tollgate.yaml", &config("").replace("routes: {", CLOSED));
@@ -299,9 +322,12 @@ async fn whole_page() -> String {
     files.write("tollgate.yaml", &config("proxy_budget: 3\nmodels: [{ name: free, zero_cost: true }]\n"));
     let running = Running::start(&files.config()).await;
     let spent = spent(&running.client().await).await;
+    files.write("tollgate.yaml", &config(""));
+    let running = Running::start(&files.config()).await;
+    let unguarded = unguarded(&running.client().await).await;
     files.write("tollgate.yaml", &config(STRICT));
     let running = Running::start(&files.config()).await;
-    format!("{everything}{closed}{peers}{spent}{}", strict(&running.client().await).await)
+    format!("{everything}{closed}{peers}{spent}{unguarded}{}", strict(&running.client().await).await)
 }
 
 const FORM: &str = "--x\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nbig\r\n--x--\r\n";
@@ -352,6 +378,25 @@ async fn closed(client: &Client) -> String {
     page
 }
 
+/// A deployment that says nothing of responses.
+async fn unguarded(client: &Client) -> String {
+    let mut page = String::from("\nwhere nothing is said of `response_ids`\n");
+    let naming = r#"{"model":"mini","previous_response_id":"resp_1"}"#;
+    for (title, asked) in [
+        ("POST /v1/responses", post("/v1/responses", r#"{"model":"mini"}"#)),
+        ("POST /v1/responses, continuing", post("/v1/responses", naming)),
+        ("POST /v1/chat/completions, continuing", post("/v1/chat/completions", naming)),
+        ("GET /v1/responses/resp_1", get("/v1/responses/resp_1")),
+    ] {
+        for key in [MASTER_KEY, "sk-open"] {
+            let who = if key == MASTER_KEY { "master" } else { "open" };
+            let outcome = client.outcome(asked.clone().key(key).raw()).await.summary();
+            writeln!(page, "  {title:<38} {who:<8} {outcome}").unwrap();
+        }
+    }
+    page
+}
+
 /// A deployment whose money is spent.
 async fn spent(client: &Client) -> String {
     let mut page = String::from("\nwhere `proxy_budget` is spent\n");
@@ -393,9 +438,11 @@ fn the_page_shows_every_reason() {
     let page = include_str!("matrix.txt");
     let shown: BTreeSet<_> = page.split_whitespace().collect();
     for reason in DenyReason::all() {
-        if reason == DenyReason::RecordUnreadable || matches!(reason, DenyReason::Token(_)) {
-            // A key file that is not in order is not loaded: `stores` shows this one. Tokens are signed anew for each
-            // run: `jwt_journeys` has a table of their own.
+        let elsewhere =
+            matches!(reason, DenyReason::RecordUnreadable | DenyReason::ResponseCallerUnknown | DenyReason::Token(_));
+        if elsewhere {
+            // A key file that is not in order is not loaded; `stores` shows the first, `guard` the second. Tokens are
+            // signed anew for each run: `jwt_journeys` has a table of their own.
             continue;
         }
         let label = reason.refusal().label;
@@ -464,6 +511,18 @@ const REASONS: &[(&str, &[DenyReason])] = &[
     ("mcp_servers", &[DenyReason::McpServerDenied]),
     ("guardrails", &[DenyReason::GuardrailsDenied]),
     ("enforced_params", &[DenyReason::ParameterMissing]),
+    (
+        "response_ids",
+        &[
+            DenyReason::ResponseIdsOff,
+            DenyReason::ResponseIdNotAllowed,
+            DenyReason::ResponseRouteUnknown,
+            DenyReason::ResponseNotOwned,
+            DenyReason::ResponseUnmanaged,
+            DenyReason::ResponseUnreadable,
+            DenyReason::ResponseElsewhere,
+        ],
+    ),
     ("key_budget", &[DenyReason::KeyBudgetExceeded]),
     ("key_model_budget", &[DenyReason::KeyModelBudgetExceeded]),
     ("team_budget", &[DenyReason::TeamBudgetExceeded]),
@@ -507,7 +566,7 @@ pub fn example(pattern: &str) -> String {
 /// Every route of the catalogue answers an open key, and refuses one that may call something else.
 #[tokio::test]
 async fn every_route_is_reached_and_guarded() {
-    let files = Files::new(&config(""), &keys());
+    let files = Files::new(&config("response_ids: { unprotected: true }\n"), &keys());
     let running = Running::start(&files.config()).await;
     let client = running.client().await;
     let table = RouteTable::new(Vec::new(), String::new());

@@ -35,9 +35,15 @@ impl Gate {
         let mut target = target.to_owned();
         if let Some(shown) = subject {
             let admitted = self.ids.admit(shown, &self.caller, None).map_err(|_| 403_u16)?;
-            target = rewrite_target(&target, shown, &admitted.inner).unwrap();
+            let rewritten = rewrite_target(&target, shown, &admitted.inner).unwrap();
+            rewritten.expose().clone_into(&mut target);
         }
-        let grant = Grant { caller: self.caller.clone(), upstream: None, subject: subject.map(str::to_owned) };
+        let grant = Grant {
+            caller: self.caller.clone(),
+            upstream: None,
+            subject: subject.map(str::to_owned),
+            named: Vec::new(),
+        };
         let mut session = Session::new(self.ids.clone(), SessionRules { max_event: 1 << 20, allow_upgrades: false });
         let mut step = |input| match session.step(input) {
             Output::Body { bytes, .. } => Ok(String::from_utf8(bytes).unwrap()),
@@ -47,7 +53,7 @@ impl Gate {
         };
         step(Input::RequestHeaders {
             headers: headers(&[(":method", "POST")]),
-            judgement: Some(Judgement::Allowed(grant)),
+            judgement: Some(Judgement::Allowed(Box::new(grant))),
             end: false,
         })?;
         let sent = step(Input::RequestBody { piece: body.as_bytes(), end: true })?;
@@ -137,11 +143,11 @@ proptest! {
         let stream = recorded();
         let whole = gate.ask("/v1/responses", None, "{}", "text/event-stream", std::str::from_utf8(&stream).unwrap());
         let whole = whole.unwrap().1;
-        let grant = Grant { caller: gate.caller.clone(), upstream: None, subject: None };
+        let grant = Grant { caller: gate.caller.clone(), upstream: None, subject: None, named: Vec::new() };
         let mut session = Session::new(gate.ids.clone(), SessionRules { max_event: 1 << 20, allow_upgrades: false });
         session.step(Input::RequestHeaders {
             headers: headers(&[(":method", "GET")]),
-            judgement: Some(Judgement::Allowed(grant)),
+            judgement: Some(Judgement::Allowed(Box::new(grant))),
             end: true,
         });
         let head = headers(&[(":status", "200"), ("content-type", "text/event-stream; charset=utf-8")]);

@@ -448,6 +448,7 @@ fn difference(vector: &Vector) -> Option<&'static str> {
         ("GET implies HEAD+", pt && vector.text("method") == Some("HEAD")),
         ("methods are case-sensitive", vector.text("method").is_some() && vector.method().is_none()),
         ("W7 an endpoint without grant is open to every key, below its path too+", decides && (below("/open-pt") || below("/noflag-pt"))),
+        ("R8 compact is a route of its own", function == "normalize_request_route" && route.ends_with("/responses/compact")),
         ("W15 one form of the path", function == "get_request_route" || function == "normalize_route_for_root_path"),
         ("a model's name has no colon and is not empty", function == "is_generate_content_route"),
         ("a public page is open with a credential too+", decides && matches!(route, "/" | "/health/liveliness" | "/config/yaml")),

@@ -4,6 +4,7 @@ use crate::core::budget::Budget;
 use crate::core::identity::Identity;
 use crate::core::models::ModelMap;
 use crate::core::record::Role;
+use crate::core::response_id::Guarded;
 use crate::engine::Explanation;
 use crate::telemetry;
 
@@ -79,6 +80,7 @@ pub(super) fn of_request(explanation: &Explanation, models: &ModelMap, identity:
     let unread = ask.unread.map(|reason| format!("; in part not readable: {}", reason.refusal().label));
     let named = either(reachable.is_empty(), "no model".to_owned(), reachable.join(", "));
     let mut lines = vec![("names", named + &unread.unwrap_or_default())];
+    lines.extend(of_responses(&explanation.responses).map(|text| ("responses", text)));
     if let Some(id) = &ask.end_user {
         let record = explanation.named.end_user.as_ref();
         let known = record.map_or("; not known".to_owned(), |record| {
@@ -100,6 +102,25 @@ pub(super) fn of_request(explanation: &Explanation, models: &ModelMap, identity:
         }
     }
     lines
+}
+
+/// Whose responses the request may name. The ids themselves say nothing to an operator.
+fn of_responses(guarded: &Guarded) -> Option<String> {
+    let admission = match guarded {
+        Guarded::Unconcerned => return None,
+        Guarded::Unprotected => return Some("not protected".to_owned()),
+        Guarded::Protected(admission) => admission,
+    };
+    let caller = &admission.caller;
+    let whose = match (caller.user(), caller.team()) {
+        (Some(user), Some(team)) => format!("the user {} in the team {}", user.as_str(), team.as_str()),
+        (Some(user), None) => format!("the user {}", user.as_str()),
+        (None, Some(team)) => format!("the team {}", team.as_str()),
+        (None, None) => "the key".to_owned(),
+    };
+    let about = either(admission.subject.is_some(), "; the path names one", "");
+    let named = either(admission.previous.is_empty(), "", "; the body names one");
+    Some(format!("those of {whose}{about}{named}"))
 }
 
 fn either<T>(which: bool, yes: T, no: T) -> T {

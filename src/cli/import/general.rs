@@ -21,10 +21,12 @@ pub(super) struct Import {
     pub(super) target: Target,
     pub(super) secrets: Vec<NewFile>,
     pub(super) findings: Findings,
+    /// LiteLLM's master key in our configuration, unless it got a new one.
+    pub(super) master_key: Option<String>,
 }
 
 /// A secret as LiteLLM's configuration has it.
-enum Written {
+pub(super) enum Written {
     /// In an environment variable.
     Variable(String),
     /// In the configuration itself.
@@ -33,7 +35,7 @@ enum Written {
 
 impl Import {
     /// Where a secret is: LiteLLM sets variables of its own configuration before it reads others.
-    fn find(&mut self, path: &str, written: String, environment: &mut Section) -> Option<Written> {
+    pub(super) fn find(&mut self, path: &str, written: String, environment: &mut Section) -> Option<Written> {
         let Some(name) = written.strip_prefix(ENVIRONMENT) else {
             return Some(Written::Text(Secret::new(written)));
         };
@@ -55,7 +57,7 @@ impl Import {
     }
 
     /// A reference for our configuration. A secret in clear text moves into a file of its own.
-    fn refer(&mut self, written: Written, file: &'static str) -> String {
+    pub(super) fn refer(&mut self, written: Written, file: &'static str) -> String {
         match written {
             Written::Variable(name) => format!("${{{name}}}"),
             Written::Text(secret) => {
@@ -72,6 +74,7 @@ impl Import {
         database: Option<&str>,
     ) -> Result<(), String> {
         self.master_key(&mut general, environment)?;
+        self.response_ids(&mut general, environment)?;
         self.database(&mut general, environment, database);
         let path = general.path("litellm_key_header_name");
         if let Some(name) = general.text("litellm_key_header_name", &mut self.findings) {
@@ -129,6 +132,7 @@ impl Import {
         let Some(mut written) = self.find(&path, written, environment) else {
             return Ok(());
         };
+        let mut renewed = false;
         if let Written::Text(secret) = &written
             && let Err(error) = MasterKey::new(secret)
         {
@@ -138,8 +142,10 @@ impl Import {
                 format!("{error}; a new one is in `{MASTER_KEY_FILE}`, which its users have to be given"),
             );
             written = Written::Text(fresh_key()?);
+            renewed = true;
         }
         let reference = self.refer(written, MASTER_KEY_FILE);
+        self.master_key = (!renewed).then(|| reference.clone());
         self.target.set("master_key", path, reference);
         Ok(())
     }

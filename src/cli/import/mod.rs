@@ -1,8 +1,10 @@
 //! `tollgate import litellm`: LiteLLM's configuration becomes ours, and what does not is listed.
 
 mod general;
+mod include;
 mod jwt;
 mod models;
+mod response_ids;
 mod source;
 mod stays;
 mod target;
@@ -63,7 +65,8 @@ fn litellm(arguments: &Arguments) -> Done {
         format!("{}: {place}{text}", file.display())
     };
     let text = read(file).map_err(|text| named("", &text))?;
-    let document = foreign_yaml(&text).map_err(|(place, text)| named(&place, &text))?;
+    let mut document = foreign_yaml(&text).map_err(|(place, text)| named(&place, &text))?;
+    include::merge(&mut document, file)?;
     let mut import = Import::default();
     let mut root = Section::root(document, &mut import.findings);
     let findings = &mut import.findings;
@@ -88,7 +91,7 @@ fn litellm(arguments: &Arguments) -> Done {
 }
 
 fn finish(import: Import, out: &Path) -> Done {
-    let Import { target, secrets, findings } = import;
+    let Import { target, secrets, findings, master_key: _ } = import;
     let config = NewFile { name: "tollgate.yaml", content: Content::Text(format!("{HEAD}\n{}", target.text())) };
     let files: Vec<_> = std::iter::once(config).chain(secrets).collect();
     write(out, &files)?;

@@ -3,7 +3,7 @@
 /// Fields of LiteLLM, whether callers were refused by them, and what to do. A final `*` stands for any ending; the
 /// first line that fits counts.
 const FIELDS: &[(&str, bool, &str)] = &[
-    ("include", true, "other files are not read; import a file in which they are merged"),
+    ("include", true, "an included file includes another, which LiteLLM does not read either"),
     ("environment_variables.*", false, "it is for the upstream; set it there"),
     (
         "guardrails",
@@ -66,7 +66,6 @@ const FIELDS: &[(&str, bool, &str)] = &[
     ("general_settings.user_api_key_cache_ttl", false, "see `store.cache.ttl_seconds`"),
     ("general_settings.database_*", false, "see `store.postgres` for what can be said here"),
     ("general_settings.mcp_*", true, "addresses that MCP servers are open to; say it in Envoy"),
-    ("general_settings.disable_responses_id_security", false, "ids of responses are not opened here"),
     ("general_settings.key_management_s*", false, "secrets come from the environment or from files here"),
     ("general_settings.use_google_kms", false, "secrets come from the environment or from files here"),
     ("general_settings.use_azure_key_vault", false, "secrets come from the environment or from files here"),

@@ -72,6 +72,15 @@ impl Target {
                 insert(&mut tree, place, name.into());
             }
         }
+        // Secrets are judged when they are there: these two stand in for any.
+        for (place, key) in [
+            ("response_ids.keys", "a-stand-in-of-0123456789-abcdefg"),
+            ("response_ids.litellm_keys", "sk-a-stand-in-of-0123456789-abcde"),
+        ] {
+            if self.has(place) {
+                insert(&mut tree, place, Value::Array(vec![key.into()]));
+            }
+        }
         let loaded = check(Path::new("tollgate.yaml"), &yaml::write(&tree), &environment);
         let Err(problems) = loaded.result else {
             return Vec::new();

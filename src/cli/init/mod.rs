@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::Done;
-use super::files::{Content, NewFile, fresh_key, write};
+use super::files::{Content, NewFile, fresh_key, fresh_secret, write};
 
 const CONFIG: &str = include_str!("tollgate.yaml");
 const KEYS: &str = include_str!("keys.yaml");
 
 /// The file of the master key.
 pub(super) const MASTER_KEY_FILE: &str = "master.key";
+/// The file of what seals response ids.
+pub(super) const RESPONSE_KEY_FILE: &str = "response-ids.key";
 
 const IN_STORE: &str = "\
 # Where keys live: a file of SQLite, made when it is not there. Beyond one machine, a PostgreSQL, which may be LiteLLM's
@@ -44,7 +46,8 @@ pub(super) fn run(arguments: &Arguments) -> Done {
     let config =
         NewFile { name: "tollgate.yaml", content: Content::Text(CONFIG.replace("#KEYS#\n", &format!("{keys}\n"))) };
     let secret = NewFile { name: MASTER_KEY_FILE, content: Content::Secret(fresh_key()?) };
-    let mut files = vec![config, secret];
+    let responses = NewFile { name: RESPONSE_KEY_FILE, content: Content::Secret(fresh_secret()?) };
+    let mut files = vec![config, secret, responses];
     if *key_file {
         files.push(NewFile { name: "keys.yaml", content: Content::Text(KEYS.to_owned()) });
     }
@@ -56,12 +59,14 @@ pub(super) fn run(arguments: &Arguments) -> Done {
     } else {
         format!("tollgate keys create --config {config} --alias my-first-key")
     };
-    let others = files.iter().skip(2).map(|file| format!("wrote {}\n", place(file.name)));
+    let others = files.iter().skip(3).map(|file| format!("wrote {}\n", place(file.name)));
     Ok(format!(
-        "wrote {}\nwrote {} (mode 0600): the key that may do everything\n{}\nnext:\n  tollgate validate {config}\n  {make}\n  \
+        "wrote {}\nwrote {} (mode 0600): the key that may do everything\n\
+         wrote {} (mode 0600): what seals the ids of responses\n{}\nnext:\n  tollgate validate {config}\n  {make}\n  \
          tollgate serve --config {config}\nand Envoy in front of it: envoy/tollgate.yaml is a configuration to copy\n",
         place("tollgate.yaml"),
         place(MASTER_KEY_FILE),
+        place(RESPONSE_KEY_FILE),
         others.collect::<String>(),
     ))
 }

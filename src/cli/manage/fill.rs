@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
+use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Map, Value, json};
 
 use super::values::fresh_id;
@@ -222,6 +223,8 @@ fn dangling(desk: &Desk, records: &[Record], known: &HashSet<(&str, Vec<String>)
     if missing.is_empty() { Ok(()) } else { Err(missing.into_iter().collect::<Vec<_>>().join("\n")) }
 }
 
+/// How long somebody looks at nothing.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Records written in one transaction.
 const TOGETHER: usize = 500;
 
@@ -244,8 +247,8 @@ pub(super) async fn fill(desk: &Desk, rows: Rows) -> Done {
         rows.0.into_iter().filter(|record| !known.contains(&(record.table.name, record.id.clone()))).collect();
     let count = |name: &str| new.iter().filter(|record| record.table.name == name).count();
     let keys = count(KEY.name);
-    // On a terminal alone; elsewhere it is silent.
-    let bar = ProgressBar::new(new.len() as u64);
+    // On a terminal alone, and once it takes longer than a second; elsewhere it is silent.
+    let bar = ProgressBar::with_draw_target(Some(new.len() as u64), ProgressDrawTarget::hidden());
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {eta}");
     bar.set_style(style.map_err(|error| format!("cannot show progress: {error}"))?);
     for records in new.chunks(TOGETHER) {
@@ -255,6 +258,9 @@ pub(super) async fn fill(desk: &Desk, rows: Rows) -> Done {
             .await
             .map_err(|error| format!("{error}; {done} records were written, and the command can be run again"))?;
         bar.inc(records.len() as u64);
+        if bar.is_hidden() && bar.elapsed() > PATIENCE {
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
     }
     bar.finish_and_clear();
     let (others, there) = (new.len() - keys, all - new.len());

@@ -55,6 +55,8 @@ pub(super) struct Facts<'r> {
     pub(super) touches_guardrails: bool,
     /// Whether a member names a managed object.
     pub(super) names_managed_id: bool,
+    /// How many members name a response.
+    pub(super) response_ids: usize,
     pub(super) depth: usize,
     nested: usize,
     tool_hint: Option<String>,
@@ -107,6 +109,7 @@ impl<'r> Facts<'r> {
             mcp_servers: Vec::new(),
             touches_guardrails: false,
             names_managed_id: false,
+            response_ids: 0,
             depth: 0,
             nested: 0,
             tool_hint: None,
@@ -173,7 +176,8 @@ impl<'r> Facts<'r> {
     }
 
     /// A member ended; `says` when it was neither `null` nor blank.
-    pub(super) fn end_member(&mut self, name: &str, says: bool) {
+    pub(super) fn end_member(&mut self, place: Place, name: &str, says: bool) {
+        self.response_ids += usize::from(says && place.may_name_response() && name == "previous_response_id");
         if self.wanted.is_empty() || !says {
             return;
         }

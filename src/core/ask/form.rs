@@ -92,7 +92,7 @@ impl Fields<'_, '_> {
         }
         if let Some(last) = segments.last() {
             self.facts.depth = depth;
-            self.facts.end_member(last, value.is_none_or(|text| !text.trim().is_empty()));
+            self.facts.end_member(Place::Top, last, value.is_none_or(|text| !text.trim().is_empty()));
         }
         self.facts.depth = 0;
         // Readers differ in which of two fields wins; names with `[]` are lists to all.

@@ -69,6 +69,8 @@ pub struct Ask {
     pub touches_guardrails: bool,
     /// Whether a member that must be there is not.
     pub lacks_params: bool,
+    /// How many members of body and query name a response.
+    pub response_ids: usize,
     /// What a request of administration names. A rule that needs it and cannot have it refuses.
     pub managed: Managed,
 }
@@ -186,6 +188,7 @@ fn assemble<'r>(
         mcp_servers,
         touches_guardrails: body.touches_guardrails || asked.touches_guardrails,
         lacks_params,
+        response_ids: body.response_ids + asked.response_ids,
         managed: Managed::default(),
     })
 }
@@ -263,7 +266,7 @@ fn query_facts<'r>(query: Option<&str>, reading: &'r Reading<'r>) -> Facts<'r> {
             facts.text(place, &value);
         }
         facts.depth = 1;
-        facts.end_member(&name, !value.trim().is_empty());
+        facts.end_member(Place::Top, &name, !value.trim().is_empty());
         facts.depth = 0;
     }
     facts

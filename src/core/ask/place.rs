@@ -176,6 +176,11 @@ impl Place {
         !matches!(self, Self::Properties | Self::Data | Self::Value(_) | Self::Element(_) | Self::FallbackDict)
     }
 
+    /// Whether this is one of the objects where a response is named.
+    pub(super) fn may_name_response(self) -> bool {
+        matches!(self, Self::Top | Self::Merged)
+    }
+
     /// Whether a text found here is read as JSON: LiteLLM parses it (PRE-2).
     pub(super) fn parses_texts(self) -> bool {
         matches!(

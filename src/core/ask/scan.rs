@@ -97,7 +97,7 @@ impl<'de> Visitor<'de> for Scan<'_, '_> {
                 facts.begin_top(&name);
             }
             let says = map.next_value_seed(Scan { facts: &mut *facts, place: place.member(&name) })?;
-            facts.end_member(&name, says);
+            facts.end_member(place, &name, says);
             if facts.objection.is_some() {
                 return Err(A::Error::custom("refused already"));
             }

@@ -3,6 +3,7 @@
 use super::About;
 use crate::core::header::HeaderValue;
 use crate::core::identity::Identity;
+use crate::core::response_id::PlainId;
 
 /// A header that tells the upstream who is asking, and for what.
 #[derive(Debug)]
@@ -66,7 +67,18 @@ pub const IDENTITY_HEADERS: &[IdentityHeader] = &[
         |_, about| HeaderValue::list(about?.named.labels.iter().map(String::as_str))),
     row("guardrails", "guardrails.names", "guardrails the key and its team ask for; a list with commas",
         |identity, _| HeaderValue::list(identity.guardrails().names.iter().map(String::as_str))),
+    row("response-id", "response_ids.subject", "the provider's id of the response the path names; the metadata has the caller's",
+        |_, about| response_id(about?.responses?.subject.iter())),
+    row("previous-response-id", "response_ids.named", "the provider's id of the one response the body names; the metadata has the caller's",
+        |_, about| response_id(about?.responses?.previous.iter())),
 ];
+
+/// The id, where there is one: of several nobody could tell which is which.
+fn response_id<'a>(mut ids: impl ExactSizeIterator<Item = &'a (String, PlainId)>) -> Option<HeaderValue> {
+    let single = ids.len() == 1;
+    let value = |inner: &PlainId| HeaderValue::encode_up_to(PlainId::MAX, inner.expose()).map(HeaderValue::hidden);
+    ids.next().filter(|_| single).and_then(|(_, inner)| value(inner))
+}
 
 fn text(text: Option<&str>) -> Option<HeaderValue> {
     HeaderValue::encode(text?)

@@ -90,7 +90,7 @@ fn the_callers_words_go_out_encoded() {
     let ask = Ask { model: Some("a,b".to_owned()), end_user: end_user_id, ..Ask::default() };
     let end_user = EndUser { region: Some("eu".to_owned()), ..EndUser::default() };
     let named = Named { end_user: Some(Arc::new(end_user)), labels, ..Named::default() };
-    let about = About { ask: &ask, named: &named, upstream_model: Some("c") };
+    let about = About { ask: &ask, named: &named, upstream_model: Some("c"), responses: None };
     let mutations = policy().mutations(&Identity::MasterKey, Some(about), &[], &input(&view(&[]))).unwrap();
     let value =
         |wanted: &str| mutations.set().find(|(name, _)| name.as_str() == wanted).map(|(_, value)| value.as_str());
@@ -168,7 +168,7 @@ proptest! {
         let policy = HeaderPolicy::new("x-auth-", keep, None).unwrap();
         let names: Vec<_> = names.iter().map(String::as_str).collect();
         let (ask, named) = (Ask { model, ..Ask::default() }, Named::default());
-        let about = About { ask: &ask, named: &named, upstream_model: None };
+        let about = About { ask: &ask, named: &named, upstream_model: None, responses: None };
         let mutations = policy.mutations(&Identity::MasterKey, Some(about), &[place("x-api-key")], &input(&view(&names))).unwrap();
         for (name, _) in mutations.set() {
             prop_assert!(!mutations.remove().any(|known| known == name));

@@ -16,6 +16,7 @@ mod organization;
 mod parameters;
 mod pass_through;
 mod project;
+mod response;
 mod role;
 mod route;
 pub mod rules;
@@ -38,6 +39,7 @@ use crate::core::path::is_below;
 use crate::core::record::permissions::{ObjectGrants, RequestGrants};
 use crate::core::record::{Named, Role, User};
 use crate::core::request::HeaderView;
+use crate::core::response_id::{Admission, Guarded};
 use crate::core::route::catalogue::{Class, ModelRule};
 use crate::core::route::groups::GroupSet;
 use crate::core::route::{Match, Method, PASS_THROUGH_PREFIXES};
@@ -135,6 +137,8 @@ pub struct Asked<'a> {
     chains: Vec<Chain<'a>>,
     named: &'a Named,
     models: &'a ModelMap,
+    /// The responses it names, or why it may not.
+    responses: Result<&'a Guarded, DenyReason>,
 }
 
 impl<'a> Asked<'a> {
@@ -142,7 +146,20 @@ impl<'a> Asked<'a> {
     #[must_use]
     pub fn new(facts: Facts<'a>, ask: Result<&'a Ask, DenyReason>, named: &'a Named, models: &'a ModelMap) -> Self {
         let chains = ask.map(|ask| chains(&facts, ask, models)).unwrap_or_default();
-        Self { facts, ask, chains, named, models }
+        Self { facts, ask, chains, named, models, responses: Ok(&Guarded::Unconcerned) }
+    }
+
+    /// Adds what was found of the responses it names.
+    #[must_use]
+    pub fn with_responses(self, responses: Result<&'a Guarded, DenyReason>) -> Self {
+        Self { responses, ..self }
+    }
+
+    fn admission(&self) -> Option<&'a Admission> {
+        match self.responses {
+            Ok(Guarded::Protected(admission)) => Some(admission),
+            Ok(Guarded::Unconcerned | Guarded::Unprotected) | Err(_) => None,
+        }
     }
 
     /// The model that is served in place of the one the request names, where that is one.
@@ -158,7 +175,8 @@ impl<'a> Asked<'a> {
     /// What the upstream is told of the request, unless it could not be read.
     #[must_use]
     pub fn about(&self) -> Option<About<'a>> {
-        self.ask.ok().map(|ask| About { ask, named: self.named, upstream_model: self.upstream_model() })
+        let (upstream_model, responses) = (self.upstream_model(), self.admission());
+        self.ask.ok().map(|ask| About { ask, named: self.named, upstream_model, responses })
     }
 
     /// What everybody who has a say leaves to the request.
@@ -266,6 +284,7 @@ pub const CHECKS: &[Check] = &[
     request("mcp_servers", objects::mcp_servers),
     request("guardrails", guardrails::untouched),
     request("enforced_params", parameters::enforced),
+    request("response_ids", response::owned),
     request("key_budget", budget::of_key),
     request("key_model_budget", budget::of_key_for_model),
     request("team_budget", budget::of_team),

@@ -56,6 +56,8 @@ pub struct Exchange {
     /// Whom responses belong to that the request did not name.
     owner: Owner,
     named: Vec<Named>,
+    /// In how many places of the request an id was opened.
+    openings: usize,
     /// The ids sealed last, and what they became: an event stream repeats them.
     recent: Vec<(PlainId, String)>,
 }
@@ -76,13 +78,30 @@ impl Exchange {
         subject: Option<&str>,
     ) -> Result<Self, AccessError> {
         let owner = caller.owner().clone();
-        let mut exchange = Self { ids, caller, upstream, owner, named: Vec::new(), recent: Vec::new() };
+        let mut exchange = Self { ids, caller, upstream, owner, named: Vec::new(), openings: 0, recent: Vec::new() };
         if let Some(shown) = subject {
             let admitted = exchange.ids.admit(shown, &exchange.caller, exchange.upstream.as_ref())?;
             exchange.owner = admitted.owner.clone();
             exchange.named.push(Named { shown: shown.to_owned(), admitted });
         }
         Ok(exchange)
+    }
+
+    /// Takes an id that the request names elsewhere: the body has the plain one by now.
+    pub fn name(&mut self, shown: &str) -> Result<(), EditError> {
+        self.open(shown).map(drop)
+    }
+
+    /// The ids that the request named, the one it is about first: as the caller wrote each, and as the
+    /// provider knows it.
+    pub fn named(&self) -> impl ExactSizeIterator<Item = (&str, &PlainId)> {
+        self.named.iter().map(|named| (named.shown.as_str(), &named.admitted.inner))
+    }
+
+    /// In how many places beside its path the request named an id.
+    #[must_use]
+    pub fn openings(&self) -> usize {
+        self.openings
     }
 
     /// What stands in place of a text; `None` leaves its bytes as they are.
@@ -130,6 +149,10 @@ impl Exchange {
     }
 
     fn open(&mut self, shown: &str) -> Result<String, EditError> {
+        self.openings += 1;
+        if let Some(named) = self.named.iter().find(|named| named.shown == shown) {
+            return Ok(named.admitted.inner.expose().to_owned());
+        }
         if self.named.len() == MAX_NAMED {
             return Err(EditError::Ambiguous);
         }

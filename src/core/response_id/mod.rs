@@ -20,11 +20,12 @@
 mod access;
 mod body;
 mod exchange;
+mod guard;
 mod json;
 mod keyring;
 pub mod legacy;
-
 mod open;
+mod operation;
 mod owner;
 mod payload;
 mod place;
@@ -38,12 +39,14 @@ mod utf8;
 pub use access::{AccessError, AccessRules, Admitted, ResponseIds};
 pub use body::BodyEditor;
 pub use exchange::{EditError, Exchange};
+pub use guard::{Admission, Guard, Guarded, Protection, Question};
 pub use keyring::{Keyring, KeyringError};
 pub use open::{Managed, Opened};
+pub use operation::Operation;
 pub use owner::{Caller, Name, Owner};
 pub use plain::PlainId;
 pub use seal::SealError;
-pub use target::rewrite_target;
+pub use target::{PlainTarget, rewrite_target};
 
 /// What every id begins with.
 pub const PREFIX: &str = "resp_";

@@ -90,6 +90,24 @@ impl Caller {
         Self::new(identity.user_id(), team, identity.key().map(|key| key.hash), admin)
     }
 
+    /// The user.
+    #[must_use]
+    pub fn user(&self) -> Option<&Name> {
+        self.user.as_ref()
+    }
+
+    /// The team.
+    #[must_use]
+    pub fn team(&self) -> Option<&Name> {
+        self.team.as_ref()
+    }
+
+    /// The hash of the key.
+    #[must_use]
+    pub fn key(&self) -> Option<KeyHash> {
+        self.key
+    }
+
     /// Whom the caller's new responses belong to.
     #[must_use]
     pub fn owner(&self) -> &Owner {

@@ -127,6 +127,8 @@ pub const CATALOGUE: &[Route] = &[
     llm("video_remix", POST, Named, &["/v1/videos/{video_id}/remix", "/videos/{video_id}/remix"]),
 
     llm("responses", POST, Body, &["/v1/responses", "/responses", "/openai/v1/responses"]),
+    llm("responses_compact", POST, Body, &["/v1/responses/compact", "/responses/compact", "/openai/v1/responses/compact"]),
+    llm("responses_input_tokens", POST, OptionalBody, &["/v1/responses/input_tokens", "/responses/input_tokens", "/openai/v1/responses/input_tokens"]),
     llm("response", GET_DELETE, Never, &["/v1/responses/{response_id}", "/responses/{response_id}", "/openai/v1/responses/{response_id}"]),
     llm("response_cancel", POST, Never, &["/v1/responses/{response_id}/cancel", "/responses/{response_id}/cancel", "/openai/v1/responses/{response_id}/cancel"]),
     llm("response_input_items", GET, Never, &["/v1/responses/{response_id}/input_items", "/responses/{response_id}/input_items", "/openai/v1/responses/{response_id}/input_items"]),

@@ -10,7 +10,7 @@ use tollgate::store::sql::triggers;
 
 use super::relay::{Relay, State};
 use super::server::Server;
-use super::serving::{Serving, outcome};
+use super::serving::{Serving, outcome, store_of};
 use super::world::Database;
 use crate::harness::{eventually, post};
 
@@ -248,4 +248,25 @@ async fn a_flood_of_unknown_keys_leaves_known_ones_alone_s186_s191() {
     world.serving.until_metric("store_questions_waiting", 0.0).await;
     load.assert_unharmed().await;
     world.assert_recovery().await;
+}
+
+#[tokio::test]
+async fn a_writer_of_sqlite_that_dies_half_way_holds_nobody_up_s183() {
+    let database = Database::sqlite().await;
+    for text in ["sk-known", "sk-unseen"] {
+        database.key(text, json!({})).await;
+    }
+    let Database::Sqlite(pool, _) = &database else { unreachable!() };
+    let store = store_of(&database) + "  deadline_ms: 300\n  cache: { ttl_seconds: 1, unwatched_ttl_seconds: 0 }\n";
+    let serving = Serving::start(&store).await;
+    assert_eq!(serving.ask("sk-known").await, "200 allow");
+    let load = Load::on(&serving, "sk-known").await;
+    let mut writer = pool.begin_with("BEGIN EXCLUSIVE").await.unwrap();
+    sqlx::query(r#"DELETE FROM "LiteLLM_VerificationToken""#).execute(&mut *writer).await.unwrap();
+    assert_eq!(serving.ask("sk-unseen").await, "200 allow", "what is not committed is not so");
+    drop(writer);
+    serving.until("sk-garbage", "401").await;
+    load.assert_unharmed().await;
+    database.sql(r#"DELETE FROM "LiteLLM_VerificationToken""#).await;
+    serving.until("sk-known", "401 credential_unknown").await;
 }

@@ -7,5 +7,6 @@ mod relay;
 mod rows;
 pub mod server;
 pub mod serving;
+mod tls;
 mod tokens;
 pub mod world;

@@ -15,8 +15,10 @@ pub enum Judgement {
     Refused,
     /// It was allowed, on a route that has no response ids.
     Unconcerned,
-    /// It was allowed, on a route that has.
-    Allowed(Grant),
+    /// It was allowed, on a route that has, and they are not protected.
+    Unprotected,
+    /// It was allowed, on a route that has, and they are.
+    Allowed(Box<Grant>),
 }
 
 /// For whom ids are opened and sealed.
@@ -28,6 +30,8 @@ pub struct Grant {
     pub upstream: Option<Name>,
     /// The id in the path, as the caller wrote it; the path has the plain one by now.
     pub subject: Option<String>,
+    /// The ids in the body, as the caller wrote them. Where the body is shown they come again.
+    pub named: Vec<String>,
 }
 
 /// What the configuration says.
@@ -133,9 +137,16 @@ pub enum Refusal {
     /// Nothing tells what `ext_authz` decided, or it refused and the request goes on.
     #[error("no permission came with the request")]
     NoPermission,
+    /// An answer to a request that was never shown, and that nobody permitted: the proxy's own, as a rule. Its
+    /// status goes on, and nothing else of it.
+    #[error("an answer of status {0} to a request that was not shown")]
+    Unasked(u16),
     /// A message that cannot come here.
     #[error("message out of order")]
     OutOfOrder,
+    /// The proxy does not show the bodies, or not all of them (S-221).
+    #[error("a processing mode that does not show whole bodies")]
+    Mode,
     /// The caller may not use the id it names.
     #[error(transparent)]
     Access(AccessError),
@@ -160,7 +171,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The HTTP status of the answer: the caller's fault, the upstream's, or ours.
+    /// The HTTP status of the answer: the caller's fault, the upstream's, or that nobody can tell.
     #[must_use]
     pub fn status(self) -> u16 {
         match self {
@@ -169,7 +180,26 @@ impl Refusal {
             Self::RequestEncoding => 415,
             Self::Request(_) | Self::Upgrade => 400,
             Self::Answer(_) | Self::AnswerEncoding | Self::AnswerFormat => 502,
-            Self::NoPermission | Self::OutOfOrder => 500,
+            Self::Unasked(status) => status,
+            Self::NoPermission | Self::OutOfOrder | Self::Mode => 503,
+        }
+    }
+
+    /// Stable label for logs and metrics.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::NoPermission => "no_permission",
+            Self::Unasked(_) => "unasked",
+            Self::OutOfOrder => "out_of_order",
+            Self::Mode => "mode",
+            Self::Access(_) | Self::Request(EditError::Access(_)) => "not_allowed",
+            Self::Request(_) => "request_unreadable",
+            Self::RequestEncoding => "request_encoded",
+            Self::Upgrade => "upgrade",
+            Self::Answer(_) => "answer_unreadable",
+            Self::AnswerEncoding => "answer_encoded",
+            Self::AnswerFormat => "answer_format",
         }
     }
 }

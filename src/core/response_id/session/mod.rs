@@ -29,7 +29,8 @@ pub use message::{Grant, HeaderEdits, Input, Judgement, Output, Refusal, Session
 /// One HTTP request and its answer.
 #[derive(Debug)]
 pub struct Session {
-    ids: Arc<ResponseIds>,
+    /// None where the configuration protects nothing.
+    ids: Option<Arc<ResponseIds>>,
     rules: SessionRules,
     mode: Mode,
     request: Side,
@@ -54,6 +55,16 @@ impl Session {
     /// A session that expects its first message.
     #[must_use]
     pub fn new(ids: Arc<ResponseIds>, rules: SessionRules) -> Self {
+        Self::begun(Some(ids), rules)
+    }
+
+    /// The same where the configuration protects nothing: it passes on what needs no protection.
+    #[must_use]
+    pub fn unprotected() -> Self {
+        Self::begun(None, SessionRules { max_event: 0, allow_upgrades: false })
+    }
+
+    fn begun(ids: Option<Arc<ResponseIds>>, rules: SessionRules) -> Self {
         Self { ids, rules, mode: Mode::New, request: Side::Waiting, response: Side::Waiting, is_head: false }
     }
 
@@ -87,17 +98,27 @@ impl Session {
     fn begin(&mut self, input: Input<'_>) -> Result<Output, Refusal> {
         match input {
             Input::RequestHeaders { headers, judgement: Some(Judgement::Allowed(grant)), end } => {
-                self.request_headers(&headers, grant, end)
+                self.request_headers(&headers, *grant, end)
             }
-            Input::RequestHeaders { judgement: Some(Judgement::Unconcerned), .. }
+            // The two configurations differ, at the moment of a change: neither is followed.
+            Input::RequestHeaders { judgement: Some(Judgement::Unprotected), .. } if self.ids.is_some() => {
+                Err(Refusal::NoPermission)
+            }
+            Input::RequestHeaders { judgement: Some(Judgement::Unconcerned | Judgement::Unprotected), .. }
             // An answer without a request is the proxy's own: that of `ext_authz`, if it says so.
             | Input::ResponseHeaders { judgement: Some(Judgement::Refused), .. } => {
                 self.mode = Mode::Passing;
                 Ok(input.unchanged())
             }
-            Input::RequestHeaders { judgement: None | Some(Judgement::Refused), .. }
-            | Input::ResponseHeaders { judgement: None, .. } => Err(Refusal::NoPermission),
-            Input::ResponseHeaders { judgement: Some(Judgement::Unconcerned | Judgement::Allowed(_)), .. }
+            Input::RequestHeaders { judgement: None | Some(Judgement::Refused), .. } => Err(Refusal::NoPermission),
+            Input::ResponseHeaders { headers, judgement: None, .. } => {
+                let failed = Head(&headers).status().filter(|status| *status >= 400);
+                Err(failed.map_or(Refusal::NoPermission, Refusal::Unasked))
+            }
+            Input::ResponseHeaders {
+                judgement: Some(Judgement::Unconcerned | Judgement::Unprotected | Judgement::Allowed(_)),
+                ..
+            }
             | Input::RequestBody { .. }
             | Input::RequestTrailers
             | Input::ResponseBody { .. }
@@ -106,6 +127,7 @@ impl Session {
     }
 
     fn request_headers(&mut self, headers: &HeaderView<'_>, grant: Grant, end: bool) -> Result<Output, Refusal> {
+        let ids = self.ids.clone().ok_or(Refusal::NoPermission)?;
         let head = Head(headers);
         if head.is_upgrade() {
             if self.rules.allow_upgrades {
@@ -117,9 +139,9 @@ impl Session {
         if head.is_encoded() {
             return Err(Refusal::RequestEncoding);
         }
-        let Grant { caller, upstream, subject } = grant;
-        let exchange =
-            Exchange::new(self.ids.clone(), caller, upstream, subject.as_deref()).map_err(Refusal::Access)?;
+        let Grant { caller, upstream, subject, named } = grant;
+        let mut exchange = Exchange::new(ids, caller, upstream, subject.as_deref()).map_err(Refusal::Access)?;
+        named.iter().try_for_each(|shown| exchange.name(shown)).map_err(Refusal::Request)?;
         self.mode = Mode::Protecting(Box::new(exchange));
         self.is_head = head.is_head_request();
         self.request = if end { Side::Ended } else { Side::Open(BodyEditor::request(), Content::None) };

@@ -27,7 +27,12 @@ fn view<'a>(headers: &[(&'a str, &'a str)]) -> HeaderView<'a> {
 
 /// Alice's permission, for a request about `subject`.
 fn allowed(subject: Option<&str>) -> Judgement {
-    Judgement::Allowed(Grant { caller: caller("alice"), upstream: None, subject: subject.map(str::to_owned) })
+    Judgement::Allowed(Box::new(Grant {
+        caller: caller("alice"),
+        upstream: None,
+        subject: subject.map(str::to_owned),
+        named: Vec::new(),
+    }))
 }
 
 fn request<'a>(headers: &[(&'a str, &'a str)], judgement: Option<Judgement>, end: bool) -> Input<'a> {
@@ -163,6 +168,7 @@ fn a_request_needs_permission_and_can_be_read() {
         (request(&[(":method", "CONNECT")], Some(allowed(None)), false), Refusal::Upgrade),
         (request(&[("content-encoding", "gzip")], Some(allowed(None)), false), Refusal::RequestEncoding),
         (response("200", "application/json", false), Refusal::NoPermission),
+        (response("413", "text/plain", false), Refusal::Unasked(413)),
         (asked("{}", true), Refusal::OutOfOrder),
         (told("{}", true), Refusal::OutOfOrder),
         (Input::RequestTrailers, Refusal::OutOfOrder),
@@ -179,7 +185,7 @@ fn a_request_needs_permission_and_can_be_read() {
     let body = format!("{{\"previous_response_id\":\"{theirs}\"}}");
     let refusal = Refusal::Request(EditError::Access(AccessError::NotOwner));
     assert_eq!(session.step(asked(&body, true)), Output::Refuse(refusal));
-    assert_eq!((refusal.status(), not_owner.status(), Refusal::NoPermission.status()), (403, 403, 500));
+    assert_eq!((refusal.status(), not_owner.status(), Refusal::NoPermission.status()), (403, 403, 503));
 }
 
 #[test]

@@ -1,0 +1,255 @@
+//! What the gate makes of the response ids of a request, before any of it goes on.
+
+use std::sync::Arc;
+
+use percent_encoding::percent_decode_str;
+
+use super::access::{AccessError, ResponseIds};
+use super::body::BodyEditor;
+use super::exchange::{EditError, Exchange};
+use super::operation::Operation;
+use super::owner::{Caller, Name};
+use super::plain::PlainId;
+use super::session::SessionRules;
+use super::target::{PlainTarget, rewrite_target};
+use crate::core::ask::Ask;
+use crate::core::deny::DenyReason;
+use crate::core::identity::Identity;
+use crate::core::request::BodyView;
+use crate::core::route::Match;
+
+/// What the configuration says of response ids.
+#[derive(Debug, Clone, Default)]
+pub enum Guard {
+    /// Nothing. Nobody may name a response then: whose it is cannot be told.
+    #[default]
+    NotConfigured,
+    /// They go through as they are, and who knows one can use it.
+    Unprotected,
+    /// They are for their owners.
+    Protected(Protection),
+}
+
+/// How ids are protected.
+#[derive(Debug, Clone)]
+pub struct Protection {
+    /// Opens, judges and seals them.
+    pub ids: Arc<ResponseIds>,
+    /// The backend that requests go to, where there are several.
+    pub upstream: Option<Name>,
+    /// How bodies are read.
+    pub session: SessionRules,
+}
+
+/// A request, as far as its ids are concerned.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// The request target as it was sent.
+    pub target: &'a str,
+    /// The canonical path.
+    pub path: &'a str,
+    /// The query, not decoded.
+    pub query: Option<&'a str>,
+    /// The route, if it is known.
+    pub found: Option<&'a Match<'a>>,
+    /// The body.
+    pub body: &'a BodyView<'a>,
+    /// Who asks.
+    pub identity: &'a Identity,
+    /// What else the request names.
+    pub ask: &'a Ask,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default)]
+pub enum Guarded {
+    /// The route has no response ids.
+    #[default]
+    Unconcerned,
+    /// It has, and they go through as they are.
+    Unprotected,
+    /// It has, and the caller may use those it names.
+    Protected(Box<Admission>),
+}
+
+/// The ids a request names, all of them the caller's to use.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    /// Who asks.
+    pub caller: Caller,
+    /// The id in the path: as the caller wrote it, and as the provider knows it.
+    pub subject: Option<(String, PlainId)>,
+    /// The ids in the body, likewise.
+    pub previous: Vec<(String, PlainId)>,
+    /// The request target with the provider's id, where the path has one.
+    pub target: Option<PlainTarget>,
+}
+
+impl Guard {
+    /// Judges the ids of a request.
+    ///
+    /// # Errors
+    /// A `Response*` reason when the caller may not use one, or it is where none is read;
+    /// [`DenyReason::PathMalformed`] when the path is spelled in a way that a proxy's own routes may not
+    /// know; a `Body*` reason when the body can be read in two ways.
+    pub fn judge(&self, question: &Question<'_>) -> Result<Guarded, DenyReason> {
+        let operation = question.found.map_or(Operation::Other, |found| Operation::of(question.path, found));
+        match (self, operation) {
+            (Self::Unprotected, Operation::Other) => Ok(Guarded::Unconcerned),
+            (Self::Unprotected, _) => Ok(Guarded::Unprotected),
+            // A parameter of another route, for upstreams that know it there too.
+            (_, Operation::Other) if question.ask.response_ids > 0 => Err(DenyReason::ResponseIdNotAllowed),
+            (_, Operation::Other) => Ok(Guarded::Unconcerned),
+            (_, Operation::Unknown) => Err(DenyReason::ResponseRouteUnknown),
+            _ if names_in_query(question.query) => Err(DenyReason::ResponseIdNotAllowed),
+            (Self::NotConfigured, Operation::About(_)) => Err(DenyReason::ResponseIdsOff),
+            (Self::NotConfigured, Operation::Create) if question.ask.response_ids > 0 => {
+                Err(DenyReason::ResponseIdsOff)
+            }
+            (Self::NotConfigured, Operation::Create) => Ok(Guarded::Unprotected),
+            (Self::Protected(protection), Operation::Create) => protection.admit(question, None),
+            (Self::Protected(protection), Operation::About(id)) => protection.admit(question, Some(id)),
+        }
+    }
+
+    /// How ids are protected, if they are.
+    #[must_use]
+    pub fn protection(&self) -> Option<&Protection> {
+        match self {
+            Self::Protected(protection) => Some(protection),
+            Self::NotConfigured | Self::Unprotected => None,
+        }
+    }
+}
+
+impl Protection {
+    fn admit(&self, question: &Question<'_>, subject: Option<&str>) -> Result<Guarded, DenyReason> {
+        if !is_plainly_spelled(question.target, subject) {
+            return Err(DenyReason::PathMalformed);
+        }
+        let caller = Caller::of(question.identity).ok_or(DenyReason::ResponseCallerUnknown)?;
+        let mut exchange = Exchange::new(Arc::clone(&self.ids), caller.clone(), self.upstream.clone(), subject)?;
+        if subject.is_none() {
+            read_body(question, &mut exchange)?;
+        }
+        let mut named = exchange.named().map(|(shown, inner)| (shown.to_owned(), inner.clone()));
+        let subject = if subject.is_some() { named.next() } else { None };
+        let target = match &subject {
+            Some((shown, inner)) => {
+                Some(rewrite_target(question.target, shown, inner).ok_or(DenyReason::PathMalformed)?)
+            }
+            None => None,
+        };
+        Ok(Guarded::Protected(Box::new(Admission { caller, subject, previous: named.collect(), target })))
+    }
+}
+
+/// Opens the ids that a body names. It is read as `ext_proc` will read it, so the two cannot differ.
+fn read_body(question: &Question<'_>, exchange: &mut Exchange) -> Result<(), DenyReason> {
+    let bytes = match *question.body {
+        BodyView::NotSent => return Ok(()),
+        BodyView::Complete { bytes, .. } => bytes,
+        BodyView::Truncated => return Err(DenyReason::BodyTruncated),
+        BodyView::Unseen => return Err(DenyReason::BodyMissing),
+    };
+    if !bytes.is_empty() {
+        let (mut editor, mut out) = (BodyEditor::request(), Vec::new());
+        for piece in bytes.chunks(PIECE) {
+            editor.push(piece, exchange, &mut out)?;
+            out.clear();
+        }
+        editor.finish(exchange, &mut out)?;
+    }
+    // One that only a reader of texts within texts finds, the editor has passed by.
+    if question.ask.response_ids > exchange.openings() { Err(DenyReason::BodyMalformed) } else { Ok(()) }
+}
+
+/// Bytes of a body that are read at a time, for the copy of it to stay small.
+const PIECE: usize = 64 * 1024;
+
+/// Whether nothing but the id is percent-encoded. A proxy that routes by another spelling of the path
+/// might leave the body to nobody.
+fn is_plainly_spelled(target: &str, subject: Option<&str>) -> bool {
+    let path = target.split('?').next().unwrap_or_default();
+    let is_subject = |segment: &str| subject.is_some_and(|id| percent_decode_str(segment).eq(id.bytes()));
+    path.split('/').filter(|segment| segment.contains('%')).all(is_subject)
+}
+
+/// Whether the query names a response. LiteLLM adds parameters of the query to the body (BODY-3).
+fn names_in_query(query: Option<&str>) -> bool {
+    query.unwrap_or_default().split(['&', ';']).any(|pair| {
+        let name = pair.split('=').next().unwrap_or_default();
+        let letters = percent_decode_str(name).filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase());
+        letters.eq(b"previousresponseid".iter().copied())
+    })
+}
+
+impl From<AccessError> for DenyReason {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::NotOwner => Self::ResponseNotOwned,
+            AccessError::Unmanaged => Self::ResponseUnmanaged,
+            AccessError::Unreadable => Self::ResponseUnreadable,
+            AccessError::OtherUpstream => Self::ResponseElsewhere,
+        }
+    }
+}
+
+impl From<EditError> for DenyReason {
+    fn from(error: EditError) -> Self {
+        match error {
+            EditError::Access(error) => error.into(),
+            EditError::Malformed
+            | EditError::NotUtf8
+            | EditError::TooDeep
+            | EditError::TooLong
+            | EditError::Ambiguous
+            | EditError::NotText
+            | EditError::Unsealable => Self::BodyMalformed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::route::RouteTable;
+
+    /// Every identity of today has a key, a user or a name short enough; one without must own nothing.
+    #[test]
+    fn nobody_in_particular_has_no_responses_s205() {
+        let keyring =
+            super::super::Keyring::new(&[crate::core::credential::Secret::new("0123456789abcdef0123456789abcdef")]);
+        let ids = ResponseIds { keyring: keyring.unwrap(), legacy: None, rules: super::super::AccessRules::default() };
+        let session = SessionRules { max_event: 1024, allow_upgrades: false };
+        let guard = Guard::Protected(Protection { ids: Arc::new(ids), upstream: None, session });
+        let table = RouteTable::new(Vec::new(), String::new());
+        let (path, ask) = ("/v1/responses", Ask::default());
+        let found = table.find(path);
+        let question = Question {
+            target: path,
+            path,
+            query: None,
+            found: found.as_ref(),
+            body: &BodyView::NotSent,
+            identity: &Identity::Anonymous,
+            ask: &ask,
+        };
+        assert_eq!(guard.judge(&question).unwrap_err(), DenyReason::ResponseCallerUnknown);
+        let master = Question { identity: &Identity::MasterKey, ..question };
+        assert!(matches!(guard.judge(&master), Ok(Guarded::Protected(_))), "the master key has a user");
+    }
+
+    #[test]
+    fn names_of_the_query_are_read_as_a_careless_reader_does() {
+        for query in
+            ["previous_response_id=x", "a&PREVIOUS-RESPONSE-ID", "x;previous%5fresponse%5Fid=", "previousResponseId=1"]
+        {
+            assert!(names_in_query(Some(query)), "{query}");
+        }
+        for query in ["include=previous_response_id", "previous_response=1", "", "previous_response_ids=1"] {
+            assert!(!names_in_query(Some(query)), "{query}");
+        }
+        assert!(!names_in_query(None));
+    }
+}
