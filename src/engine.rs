@@ -134,13 +134,7 @@ async fn journey(
 
     let credential = snapshot.extractor.credential(&input);
     let presented = credential.as_ref().map_err(|reason| *reason);
-    let asking = Asking {
-        method: view.method,
-        path: &target.path,
-        found: found.as_ref(),
-        headers: &view.headers,
-        peer: view.sender(),
-    };
+    let asking = asking(view, &target, found.as_ref());
     let mut caller = snapshot.authenticator.identify(presented, &asking, now).await?;
     if let Some(undecided) = caller.undecided.take() {
         evidence.identity = Some(caller.identity.clone());
@@ -202,6 +196,11 @@ async fn act_for_a_team(
         nearest = nearest.max(Some(obstacle));
     }
     Err(DenyReason::from(NoTeam::of(nearest)).into())
+}
+
+/// What decides who its caller is.
+fn asking<'a>(view: &'a RequestView<'a>, target: &'a Target<'a>, found: Option<&'a Match<'a>>) -> Asking<'a> {
+    Asking { method: view.method, path: &target.path, found, headers: &view.headers, peer: view.sender() }
 }
 
 fn allow(mutations: Mutations) -> Decision {

@@ -2,8 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Snapshot, act_for_a_team, check_upgrade, facts, guard, open, public, read};
-use crate::authn::bearer::Asking;
+use super::{Snapshot, act_for_a_team, asking, check_upgrade, facts, guard, open, public, read};
 use crate::authn::{Failure, Identified};
 use crate::core::ask::{self, Ask};
 use crate::core::credential::Credential;
@@ -115,13 +114,7 @@ pub async fn recognise(
     let target = Target::parse(view.target, snapshot.routes.root_path()).map_err(|_| DenyReason::PathMalformed)?;
     let method = Method::parse(view.method).ok_or(DenyReason::MethodNotAllowed)?;
     let found = snapshot.routes.find(&target.path);
-    let asking = Asking {
-        method: view.method,
-        path: &target.path,
-        found: found.as_ref(),
-        headers: &view.headers,
-        peer: view.sender(),
-    };
+    let asking = asking(view, &target, found.as_ref());
     let Identified { identity, undecided, .. } = snapshot.authenticator.identify(Ok(credential), &asking, now).await?;
     let Some(undecided) = undecided else { return Ok(identity) };
     let input = Input { headers: &view.headers, path: &target.path, query: target.query, pass_through: None };

@@ -13,6 +13,7 @@ use tollgate::authn::custom::v1::{
 use tonic::{Request, Response, Status};
 
 use crate::harness::{Asked, Client, Files, MASTER_KEY, Outcome, Running, config, eventually, post};
+use crate::jwt_signer::Signer;
 
 type Answer = Box<dyn Fn(&AuthenticateRequest) -> Result<AuthenticateResponse, Status> + Send + Sync>;
 
@@ -24,6 +25,8 @@ pub struct Scripted(Arc<Script>);
 struct Script {
     answer: Mutex<Option<Answer>>,
     seen: Mutex<Vec<AuthenticateRequest>>,
+    validation: Mutex<Validation>,
+    validated: Mutex<Vec<ValidateRequest>>,
 }
 
 #[tonic::async_trait]
@@ -41,17 +44,39 @@ impl Authenticator for Scripted {
         }
     }
 
-    async fn validate(&self, _: Request<ValidateRequest>) -> Result<Response<ValidateResponse>, Status> {
-        let verdict = Some(validate_response::Verdict::Accepted(Accepted {}));
-        Ok(Response::new(ValidateResponse { verdict, cache: None }))
+    async fn validate(&self, request: Request<ValidateRequest>) -> Result<Response<ValidateResponse>, Status> {
+        let request = request.into_inner();
+        let answer = *self.0.validation.lock().unwrap();
+        self.0.validated.lock().unwrap().push(request);
+        let verdict = match answer {
+            Validation::Accept => validate_response::Verdict::Accepted(Accepted {}),
+            Validation::Refuse(kind) => validate_response::Verdict::Refusal(Refusal { kind }),
+            Validation::Say(nothing) => return nothing.map_err(|()| Status::internal("no")).map(Response::new),
+        };
+        Ok(Response::new(ValidateResponse { verdict: Some(verdict), cache: kept(60, 1) }))
     }
+}
+
+/// What it says of claims.
+#[derive(Clone, Copy)]
+enum Validation {
+    Accept,
+    Refuse(i32),
+    /// Nothing, or an error.
+    Say(Result<ValidateResponse, ()>),
 }
 
 impl Scripted {
     async fn start() -> (Self, String) {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let service = Self(Arc::new(Script { answer: Mutex::default(), seen: Mutex::default() }));
+        let script = Script {
+            answer: Mutex::default(),
+            seen: Mutex::default(),
+            validation: Mutex::new(Validation::Accept),
+            validated: Mutex::default(),
+        };
+        let service = Self(Arc::new(script));
         let server = tonic::transport::Server::builder().add_service(AuthenticatorServer::new(service.clone()));
         tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
         (service, url)
@@ -278,4 +303,48 @@ async fn it_may_be_behind_a_unix_socket_and_come_back() {
     let server = tonic::transport::Server::builder().add_service(AuthenticatorServer::new(service));
     tokio::spawn(server.serve_with_incoming(UnixListenerStream::new(listener)));
     eventually("the authenticator", async || (summary(&client, &chat("t")).await == "200 allow").then_some(())).await;
+}
+
+#[tokio::test]
+async fn it_may_refuse_the_bearers_of_verified_tokens_and_changes_nothing_else() {
+    let (service, url) = Scripted::start().await;
+    let signer = Signer::p256();
+    let section = format!(
+        "custom_authenticator: {{ url: '{url}', validate_claims: true, deadline_ms: 3000, cache_seconds: 60 }}\n\
+         jwt: {{ issuers: [{{ issuer: 'https://idp', audience: api, jwks_file: jwks.json }}], user_id_jwt_field: sub }}\n"
+    );
+    let files = Files::new(&config(&section), "keys: []\nusers: [{ user_id: ada }]\n");
+    let jwk = signer.jwk(&serde_json::json!({ "kid": "k1", "alg": "ES256" }));
+    files.write("jwks.json", &serde_json::json!({ "keys": [jwk] }).to_string());
+    let running = Running::start(&files.config()).await;
+    let client = running.client().await;
+    let end = jiff::Timestamp::now().as_second() + 300;
+    let token = |number: u32| {
+        let claims = serde_json::json!({ "iss": "https://idp", "aud": "api", "exp": end, "sub": "ada", "n": number });
+        signer.sign(r#"{"alg":"ES256","kid":"k1"}"#, &claims.to_string())
+    };
+    let told = async |number: u32| summary(&client, &chat(&token(number))).await;
+
+    assert_eq!(told(1).await, "200 allow");
+    let validated = service.0.validated.lock().unwrap().clone();
+    let claims: serde_json::Value = serde_json::from_str(&validated[0].claims_json).unwrap();
+    assert_eq!(
+        (claims["sub"].as_str(), claims["n"].as_u64(), validated[0].issuer.as_str()),
+        (Some("ada"), Some(1), "https://idp")
+    );
+    assert_eq!(validated[0].request.as_ref().unwrap().path, "/v1/chat/completions");
+    *service.0.validation.lock().unwrap() = Validation::Refuse(2);
+    assert_eq!(told(1).await, "200 allow", "as it said, for as long as it said");
+    assert_eq!(told(2).await, "403 token_refused");
+    *service.0.validation.lock().unwrap() = Validation::Refuse(1);
+    assert_eq!(told(3).await, "401 token_inactive");
+    for nothing in [Ok(ValidateResponse::default()), Err(())] {
+        *service.0.validation.lock().unwrap() = Validation::Say(nothing);
+        assert_eq!(told(4).await, "Unavailable", "silence is an outage");
+    }
+    let count = service.0.validated.lock().unwrap().len();
+    let forged = token(5).rsplit_once('.').unwrap().0.to_owned() + "." + token(6).rsplit_once('.').unwrap().1;
+    assert_eq!(summary(&client, &chat(&forged)).await, "401 token_signature");
+    assert_eq!(service.0.validated.lock().unwrap().len(), count, "it is asked about what was verified alone");
+    assert!(service.seen().is_empty(), "nor is it asked who shows a token");
 }

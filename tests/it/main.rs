@@ -34,6 +34,7 @@ mod layering;
 mod matrix;
 mod metadata;
 mod oauth2;
+mod oauth2_config;
 mod oauth2_vectors;
 mod pass_through;
 mod policy_properties;
