@@ -63,10 +63,13 @@ fn nobody_is_asked_about_what_another_decides() {
             tollgate.yaml: custom_authenticator.credentials: with `opaque` nobody in `oauth2` would ever be asked; remove one
         "#]],
     );
-    check("oauth2: { routing_overrides: [{ iss: ['https://idp'] }] }", &expect![[r#"
+    check(
+        "oauth2: { routing_overrides: [{ iss: ['https://idp'] }] }",
+        &expect![[r#"
         tollgate.yaml: oauth2.routing_overrides: they lead to `oauth2.introspection`, which is not there
         tollgate.yaml: oauth2.routing_overrides: without section `jwt` every token goes there anyway; remove them
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -83,18 +86,24 @@ fn a_proxy_is_named_and_its_headers_are_its_own() {
             tollgate.yaml: oauth2.proxy_headers.org_id: the header means something else, and would be removed from every request
         "#]],
     );
-    check("oauth2: { proxy_headers: { user_id: x-user } }", &expect![[r#"
+    check(
+        "oauth2: { proxy_headers: { user_id: x-user } }",
+        &expect![[r#"
         tollgate.yaml: oauth2.proxy_headers: nobody is believed; name the proxy in `trusted_networks` or `trusted_principals`
-    "#]]);
+    "#]],
+    );
     check(
         "oauth2: { proxy_headers: { trusted_principals: [''], user_id: x-user, user_role: x-role } }",
         &expect![[r#"
             tollgate.yaml: oauth2.proxy_headers: unknown field `user_role`; did you mean `user_email`?
         "#]],
     );
-    check("oauth2: { proxy_headers: { trusted_principals: [''], user_id: x-user } }", &expect![[r#"
+    check(
+        "oauth2: { proxy_headers: { trusted_principals: [''], user_id: x-user } }",
+        &expect![[r#"
         tollgate.yaml: oauth2.proxy_headers.trusted_principals: an empty name is whoever has no certificate
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -109,33 +118,21 @@ fn an_authenticator_is_near_or_behind_tls_and_learns_no_credentials() {
             tollgate.yaml: custom_authenticator.headers: there is one that carries credentials; the credential is told anyway, as one
         "#]],
     );
+    let problems = |url: &str| {
+        let section = format!("custom_authenticator: {{ url: '{url}', credentials: [jwt] }}");
+        let files = Files::new(&format!("master_key: {MASTER_KEY}\n{section}\n"), "{}");
+        load(&files.config(), &environment).result.map_or_else(|problems| problems.to_string(), |_| String::new())
+    };
     for url in ["unix://relative.sock", "ftp://127.0.0.1", "https://me/path", "127.0.0.1:1", "http://10.0.0.1:1"] {
-        check(&format!("custom_authenticator: {{ url: '{url}', credentials: [jwt] }}"), &expect![[r#"
-            tollgate.yaml: custom_authenticator.url: it must be `https://HOST:PORT`, `unix:///PATH`, or `http://` on this machine, as `http://127.0.0.1:50051`
-        "#]
-            tollgate.yaml: custom_authenticator.url: it must be `https://HOST:PORT`, `unix:///PATH`, or `http://` on this machine, as `http://127.0.0.1:50051`
-        "#]
-            tollgate.yaml: custom_authenticator.url: it must be `https://HOST:PORT`, `unix:///PATH`, or `http://` on this machine, as `http://127.0.0.1:50051`
-        "#]
-            tollgate.yaml: custom_authenticator.url: it must be `https://HOST:PORT`, `unix:///PATH`, or `http://` on this machine, as `http://127.0.0.1:50051`
-        "#]
-            tollgate.yaml: custom_authenticator.url: it must be `https://HOST:PORT`, `unix:///PATH`, or `http://` on this machine, as `http://127.0.0.1:50051`
-        "#]]);
+        assert!(problems(url).contains("custom_authenticator.url: it must be"), "{url}");
     }
     for url in ["unix:///run/me.sock", "http://127.0.0.1:1", "http://[::1]:1", "http://localhost:1", "https://me:1"] {
-        check(&format!("custom_authenticator: {{ url: '{url}', credentials: [jwt] }}"), &expect![[r#"
-
-        "#]
-
-        "#]
-
-        "#]
-
-        "#]
-
-        "#]]);
+        assert_eq!(problems(url), "", "{url}");
     }
-    check("custom_authenticator: { url: 'https://me:1', validate_claims: true }", &expect![[r#"
+    check(
+        "custom_authenticator: { url: 'https://me:1', validate_claims: true }",
+        &expect![[r#"
         tollgate.yaml: custom_authenticator.validate_claims: no claims are verified without section `jwt`
-    "#]]);
+    "#]],
+    );
 }
