@@ -3,7 +3,10 @@ operator's own. Each through a real Envoy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import http.client
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from conftest import NewStack
 from oidc_provider import JWT, OPAQUE, OidcProvider
 from processes import Process
 from recorder import Seen
-from stack import ROOT, Config, Stack, _binary
+from stack import ROOT, Config, Stack, _binary, listener
 from waiting import wait_for
 from wire import Reply
 
@@ -208,3 +211,57 @@ def test_identity_headers_count_from_the_proxy_alone(new_stack: NewStack) -> Non
     (seen,) = careful.seen()
     assert values(seen, "user-id") == [[]]
     assert not seen.values(b"x-forwarded-user")
+
+
+def certificate(directory: Path, name: str, *, authority: str | None = None, san: str = "DNS:localhost") -> None:
+    """A key and a certificate, signed by an authority, or an authority."""
+    extension = f"subjectAltName={san}" if authority else "basicConstraints=critical,CA:TRUE"
+    signer = ["-CA", f"{authority}.crt", "-CAkey", f"{authority}.key"] if authority else []
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    files = ["-keyout", f"{name}.key", "-out", f"{name}.crt", "-subj", f"/CN={name}", "-addext", extension]
+    subprocess.run([*command, *files, *signer], cwd=directory, check=True, capture_output=True)
+
+
+def over_mtls(directory: Path) -> Callable[[Config], None]:
+    """The listener takes whoever has a certificate of our authority, and whoever has none."""
+
+    def patch(config: Config) -> None:
+        def file(name: str) -> Config:
+            return {"filename": str(directory / name)}
+
+        context = {
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+            "common_tls_context": {
+                "tls_certificates": [{"certificate_chain": file("server.crt"), "private_key": file("server.key")}],
+                "validation_context": {"trusted_ca": file("authority.crt")},
+            },
+        }
+        socket = {"name": "envoy.transport_sockets.tls", "typed_config": context}
+        listener(config)["filter_chains"][0]["transport_socket"] = socket
+
+    return patch
+
+
+def test_the_proxy_is_known_by_its_certificate(new_stack: NewStack, tmp_path: Path) -> None:
+    """Envoy verifies the certificate and tells its URI as `source.principal`."""
+    certificate(tmp_path, "authority")
+    certificate(tmp_path, "server", authority="authority")
+    for name in ("proxy", "other"):
+        certificate(tmp_path, name, authority="authority", san=f"URI:spiffe://corp/{name}")
+    headers = {"trusted_principals": ["spiffe://corp/proxy"], "user_id": "x-forwarded-user"}
+    stack = new_stack(gate={"oauth2": {"proxy_headers": headers}}, patch=over_mtls(tmp_path))
+
+    def status(name: str | None) -> int:
+        context = ssl.create_default_context(cafile=str(tmp_path / "authority.crt"))
+        if name:
+            context.load_cert_chain(tmp_path / f"{name}.crt", tmp_path / f"{name}.key")
+        client = http.client.HTTPSConnection("localhost", stack.envoy.address[1], context=context, timeout=10)
+        client.request("GET", "/v1/models", headers={"x-forwarded-user": "alice"})
+        return client.getresponse().status
+
+    assert status("proxy") == 200
+    (seen,) = stack.recorder.take()
+    assert values(seen, "method", "user-id") == [["oauth2_proxy"], ["alice"]]
+    assert status("other") == 401
+    assert status(None) == 401
+    assert stack.recorder.take() == []

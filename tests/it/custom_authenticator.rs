@@ -71,10 +71,10 @@ impl Scripted {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let script = Script {
-            answer: Mutex::default(),
-            seen: Mutex::default(),
-            validation: Mutex::new(Validation::Accept),
-            validated: Mutex::default(),
+            answer: None.into(),
+            seen: Vec::new().into(),
+            validation: Validation::Accept.into(),
+            validated: Vec::new().into(),
         };
         let service = Self(Arc::new(script));
         let server = tonic::transport::Server::builder().add_service(AuthenticatorServer::new(service.clone()));
@@ -112,6 +112,7 @@ fn ada() -> Identity {
     Identity { user_id: "ada".to_owned(), ..Identity::default() }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as the messages have it")]
 fn kept(seconds: u32, scope: i32) -> Option<Cache> {
     Some(Cache { seconds, scope })
 }
@@ -185,7 +186,7 @@ async fn keys_are_never_sent_to_it_w24() {
 async fn what_it_says_is_refused_unless_it_can_be_used() {
     let (service, url) = Scripted::start().await;
     let (_files, _running, client) = running(&url, ", deadline_ms: 3000").await;
-    let now = jiff::Timestamp::now().as_second();
+    let now = tollgate::telemetry::now().as_second();
     for (identity, expected) in [
         (Identity::default(), "403 token_names_nobody"),
         (Identity { role: "proxy_admin".to_owned(), ..ada() }, "401 token_claims"),
@@ -211,12 +212,13 @@ async fn what_it_says_is_refused_unless_it_can_be_used() {
     }
 }
 
+type Say = fn() -> Result<AuthenticateResponse, Status>;
+
 #[tokio::test]
 async fn silence_is_an_outage_and_never_an_allow() {
     let (service, url) = Scripted::start().await;
     let (_files, running, client) = running(&url, ", deadline_ms: 1000").await;
     assert_eq!(summary(&client, &chat("t")).await, "Unavailable", "it never answers");
-    type Say = fn() -> Result<AuthenticateResponse, Status>;
     let errors: [(&str, Say); 4] = [
         ("empty", || Ok(AuthenticateResponse::default())),
         ("error", || Err(Status::unauthenticated("no"))),
@@ -318,7 +320,7 @@ async fn it_may_refuse_the_bearers_of_verified_tokens_and_changes_nothing_else()
     files.write("jwks.json", &serde_json::json!({ "keys": [jwk] }).to_string());
     let running = Running::start(&files.config()).await;
     let client = running.client().await;
-    let end = jiff::Timestamp::now().as_second() + 300;
+    let end = tollgate::telemetry::now().as_second() + 300;
     let token = |number: u32| {
         let claims = serde_json::json!({ "iss": "https://idp", "aud": "api", "exp": end, "sub": "ada", "n": number });
         signer.sign(r#"{"alg":"ES256","kid":"k1"}"#, &claims.to_string())

@@ -53,7 +53,7 @@ impl HttpServer {
     pub async fn start(answer: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let state = Arc::new(State { answer: Mutex::new(Box::new(answer)), seen: Mutex::default() });
+        let state = Arc::new(State { answer: (Box::new(answer) as Answer).into(), seen: Vec::new().into() });
         let served = Arc::clone(&state);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {

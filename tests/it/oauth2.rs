@@ -11,6 +11,7 @@ const KEYS: &str = "keys: []\nusers:\n- { user_id: ada }\n- { user_id: root, use
     teams:\n- { team_id: red, team_alias: Red, models: [m1] }\norganizations: [{ organization_id: acme }]\n";
 
 /// An answer about a token.
+#[expect(clippy::needless_pass_by_value, reason = "it is written in place")]
 fn active(members: serde_json::Value) -> impl Fn(&Received) -> Reply + Send + Sync + 'static {
     let mut answer = json!({ "active": true, "sub": "ada" });
     answer.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
@@ -79,7 +80,7 @@ async fn an_active_token_is_a_user_of_the_directory_v152() {
 async fn only_true_and_usable_answers_let_in_s144_v154_to_v158() {
     let server = HttpServer::start(active(json!({}))).await;
     let (_files, _running, client) = started(&server, ", negative_cache_seconds: 0, cache_seconds: 0").await;
-    let past = jiff::Timestamp::now().as_second() - 1;
+    let past = tollgate::telemetry::now().as_second() - 1;
     let rows: &[(serde_json::Value, &str)] = &[
         (json!({ "active": "true" }), "401 token_inactive"),
         (json!({ "active": 1 }), "401 token_inactive"),
@@ -212,13 +213,13 @@ async fn a_revoked_token_is_refused_within_its_time_s145() {
 
 #[tokio::test]
 async fn a_token_ends_with_its_exp_whatever_is_kept() {
-    let end = jiff::Timestamp::now().as_second() + 2;
+    let end = tollgate::telemetry::now().as_second() + 2;
     let server = HttpServer::start(active(json!({ "exp": end }))).await;
     let (_files, _running, client) = started(&server, ", cache_seconds: 60").await;
     assert_eq!(summary(&client, &chat("t")).await, "200 allow");
     let refused = async || (summary(&client, &chat("t")).await == "401 token_expired").then_some(());
     eventually("the end", refused).await;
-    assert!(jiff::Timestamp::now().as_second() >= end);
+    assert!(tollgate::telemetry::now().as_second() >= end);
 }
 
 #[tokio::test]

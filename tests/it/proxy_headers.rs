@@ -36,7 +36,8 @@ async fn summary(client: &Client, request: CheckRequest) -> String {
 /// The same, from the holder of a certificate.
 fn with_certificate(asked: &Asked, principal: &str) -> CheckRequest {
     let mut request = asked.from("6.6.6.6");
-    request.attributes.as_mut().unwrap().source.as_mut().unwrap().principal = principal.to_owned();
+    let source = request.attributes.as_mut().unwrap().source.as_mut().unwrap();
+    source.principal = principal.into();
     request
 }
 
