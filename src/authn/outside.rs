@@ -32,15 +32,6 @@ pub struct Voucher<T> {
     pub allow_unknown_users: bool,
 }
 
-/// A proxy in front.
-#[derive(Debug, Clone)]
-pub struct Proxy {
-    /// What it says, and how it is known.
-    pub headers: ProxyHeaders,
-    /// Whether users are let in of whom the directory knows nothing.
-    pub allow_unknown_users: bool,
-}
-
 /// Everybody outside who vouches for callers.
 #[derive(Debug, Clone, Default)]
 pub struct Outside {
@@ -53,7 +44,7 @@ pub struct Outside {
     /// A provider's `UserInfo`.
     pub userinfo: Option<UserInfo>,
     /// A proxy in front.
-    pub proxy: Option<Proxy>,
+    pub proxy: Option<Voucher<ProxyHeaders>>,
 }
 
 /// What one of them is doing, for operators.
@@ -106,7 +97,7 @@ impl Outside {
     /// When it says something that cannot be used.
     pub(super) fn signed_in(&self, asking: &Asking<'_>) -> Result<Option<Said>, DenyReason> {
         let Some(proxy) = &self.proxy else { return Ok(None) };
-        proxy.headers.read(asking.headers, &asking.peer)
+        proxy.who.read(asking.headers, &asking.peer)
     }
 
     /// Whoever a proxy in front has signed in. It makes nobody an administrator of anything (W25).
@@ -228,7 +219,6 @@ async fn identify(
         (None, Some(alias)) => Some(named_team(alias, store).await?),
         (None, None) => None,
     };
-    // Both are said, so both must mean the same team.
     let place = Standing {
         user: said.user_id.as_deref().map(Box::from),
         team,
@@ -238,6 +228,7 @@ async fn identify(
     if place.user.is_some() && record.user.is_none() && !allow_unknown_users {
         return Err(TokenDenial::UserUnknown.into());
     }
+    // Where both are said, both must mean the same team.
     let another = said.team_alias.is_some() && record.team.as_ref().map(|team| &team.alias) != Some(&said.team_alias);
     if place.team.is_some() && (record.team.is_none() || another) {
         return Err(TokenDenial::TeamUnknown.into());
@@ -283,11 +274,14 @@ fn lowered(record: &mut Arc<KeyRecord>, vouched: Vouched) -> Option<Role> {
         Some(Role::OrgAdmin) if by_header => Some(Role::InternalUser),
         other => other,
     };
-    let record = Arc::make_mut(record);
-    let user = Arc::make_mut(record.user.as_mut()?);
-    user.role = role;
-    if by_header {
-        user.memberships.clear();
+    let administers = by_header && record.user.as_ref().is_some_and(|user| !user.memberships.is_empty());
+    // The directory's own record is shared, and a copy is made for those few who lose something.
+    if role != row || administers {
+        let user = Arc::make_mut(Arc::make_mut(record).user.as_mut()?);
+        user.role = role;
+        if by_header {
+            user.memberships.clear();
+        }
     }
     role
 }

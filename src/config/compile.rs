@@ -105,7 +105,7 @@ pub(super) fn configuration(
     let configured = extractor.custom_header.iter().chain(routes.credential_headers()).cloned();
     let headers = headers?.with_credential_headers(configured);
     let vouching = authenticator.iter().filter_map(|authenticator| authenticator.outside.proxy.as_ref());
-    let headers = headers.with_credential_headers(vouching.flat_map(|proxy| proxy.headers.names().cloned()));
+    let headers = headers.with_credential_headers(vouching.flat_map(|proxy| proxy.who.names().cloned()));
     let (authenticator, request, models, peers) = (authenticator?, request?, models?, peers?);
     let responses = responses?;
     let snapshot = Snapshot {

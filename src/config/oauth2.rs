@@ -11,7 +11,7 @@ use super::raw::{
     RawUserInfo,
 };
 use crate::authn::oauth2::{ClientAuthentication, Introspection, IntrospectionSpec, UserInfo, UserInfoSpec};
-use crate::authn::outside::{Proxy, Voucher};
+use crate::authn::outside::Voucher;
 use crate::authn::{Bounds, http};
 use crate::core::extract::CREDENTIAL_HEADERS;
 use crate::core::header::HeaderName;
@@ -29,7 +29,7 @@ pub(super) struct Compiled {
     pub(super) introspection: Option<Voucher<Introspection>>,
     pub(super) overrides: Rules,
     pub(super) userinfo: Option<UserInfo>,
-    pub(super) proxy: Option<Proxy>,
+    pub(super) proxy: Option<Voucher<ProxyHeaders>>,
 }
 
 /// Compiles the section. `None` when that failed; the reasons were noted.
@@ -179,7 +179,7 @@ fn userinfo(raw: &RawUserInfo, section: &mut Section<'_, '_>) -> Option<UserInfo
     Some(UserInfo::new(spec, client))
 }
 
-fn proxy(raw: &RawProxyHeaders, prefix: &str, section: &mut Section<'_, '_>) -> Option<Proxy> {
+fn proxy(raw: &RawProxyHeaders, prefix: &str, section: &mut Section<'_, '_>) -> Option<Voucher<ProxyHeaders>> {
     let mut networks = Vec::new();
     for (number, text) in raw.trusted_networks.iter().enumerate() {
         let place = format!("oauth2.proxy_headers.trusted_networks[{number}]");
@@ -222,7 +222,7 @@ fn proxy(raw: &RawProxyHeaders, prefix: &str, section: &mut Section<'_, '_>) -> 
             "nobody is believed; name the proxy in `trusted_networks` or `trusted_principals`",
         );
     }
-    Some(Proxy { headers: headers?, allow_unknown_users: raw.allow_unknown_users })
+    Some(Voucher { who: headers?, allow_unknown_users: raw.allow_unknown_users })
 }
 
 /// A header that is removed from every request.
