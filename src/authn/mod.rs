@@ -139,7 +139,7 @@ impl Authenticator {
     /// An outage, where a key that would restrict the caller cannot be registered.
     pub fn write_later(&self, writes: Vec<Write>) -> Result<(), Outage> {
         match &self.writer {
-            Some(writer) => writer.take(writes),
+            Some(queue) => queue.take(writes),
             None => Ok(()),
         }
     }

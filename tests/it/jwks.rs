@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::rsa::KeySize;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use tollgate::authn::jwks::fetch::{FetchError, Place, Remote};
 use tollgate::authn::jwks::{KeySource, KeySpec};
 use tollgate::core::jwt::refresh::RefreshRules;
+use tollgate::telemetry;
 use tonic::Code;
 
 use crate::harness::{Asked, Client, Files, MASTER_KEY, Running, config, eventually, hash, post};
@@ -26,7 +26,7 @@ fn named(signer: &Signer, kid: &str) -> Value {
 }
 
 fn token_with(signer: &Signer, header: &Value, sub: &str) -> String {
-    let now = Timestamp::now().as_second();
+    let now = telemetry::now().as_second();
     let claims = json!({ "iss": "https://idp", "aud": "api", "exp": now + 600, "sub": sub });
     signer.sign(&header.to_string(), &claims.to_string())
 }
@@ -73,13 +73,13 @@ fn source(url: &str, rules: RefreshRules) -> KeySource {
         token_file: None,
         limit: rules.limit,
     };
-    KeySource::new("https://idp", KeySpec::Fetched { remote, rules })
+    KeySource::new("https://idp", KeySpec::Fetched { remote: Box::new(remote), rules })
 }
 
 fn quick() -> RefreshRules {
     RefreshRules {
         every: Duration::from_millis(50),
-        stale: Duration::from_secs(60),
+        stale: Duration::from_mins(1),
         cooldown: Duration::from_millis(10),
         retry: Duration::from_millis(10),
         limit: Duration::from_millis(500),

@@ -102,7 +102,7 @@ impl BearerRules {
         let mut person = self.person(claimed, terms, &search, asking, store).await?;
         match search {
             TeamSearch::Nothing => Ok(self.settled(person)),
-            TeamSearch::FirstOf(teams) => Ok(Undecided::between(person, teams).identified()),
+            TeamSearch::FirstOf(groups) => Ok(Undecided::between(person, groups).identified()),
             TeamSearch::OnlyTeamOfUser => {
                 if let Some(team) = person.record.user.as_ref().and_then(|user| user.only_team.clone()) {
                     person.enter(team, store).await?;
@@ -117,10 +117,11 @@ impl BearerRules {
                 Ok(self.settled(person))
             }
             TeamSearch::One { if_unknown: None, .. } => Err(TokenDenial::TeamUnknown.into()),
-            TeamSearch::One { if_unknown: Some(mut teams), .. } => {
-                teams.extend(person.record.user.as_ref().and_then(|user| user.only_team.as_deref()).map(str::to_owned));
+            TeamSearch::One { if_unknown: Some(mut groups), .. } => {
+                groups
+                    .extend(person.record.user.as_ref().and_then(|user| user.only_team.as_deref()).map(str::to_owned));
                 person.place.team = None;
-                Ok(Undecided::between(person, teams).identified())
+                Ok(Undecided::between(person, groups).identified())
             }
         }
     }

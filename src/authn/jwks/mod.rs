@@ -28,7 +28,7 @@ pub enum KeySpec {
     /// At a URL.
     Fetched {
         /// Where.
-        remote: Remote,
+        remote: Box<Remote>,
         /// How often, and for how long they are used.
         rules: RefreshRules,
     },
@@ -188,7 +188,7 @@ impl fmt::Debug for KeySource {
 }
 
 /// Fetches when it is time, until the source is gone.
-async fn keep_fresh(state: Weak<State>, remote: Remote) {
+async fn keep_fresh(state: Weak<State>, remote: Box<Remote>) {
     loop {
         let Some(strong) = state.upgrade() else { return };
         match strong.want(Want::Schedule) {

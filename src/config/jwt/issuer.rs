@@ -119,7 +119,7 @@ fn keys(place: &str, raw: &RawIssuer, section: &mut Section<'_, '_>) -> Option<K
         limit,
         ..RefreshRules::default()
     };
-    Some(KeySpec::Fetched { remote, rules })
+    Some(KeySpec::Fetched { remote: Box::new(remote), rules })
 }
 
 fn discovery(place: &str, url: &str, issuer: &str, raw: &RawIssuer, section: &mut Section<'_, '_>) -> Option<Place> {
