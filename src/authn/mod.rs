@@ -107,14 +107,16 @@ impl Authenticator {
         asking: &Asking<'_>,
         now: Timestamp,
     ) -> Result<Identified, Failure> {
-        if self.master_key.as_ref().is_some_and(|master_key| master_key.matches(credential)) {
+        let text = credential.secret.expose();
+        // The master key begins like all keys, which is no secret; tokens need not be hashed for it.
+        let is_key = virtual_key::is_one(text);
+        if is_key && self.master_key.as_ref().is_some_and(|master_key| master_key.matches(credential)) {
             // A query ends up in logs and histories: never the master key (SEC-16).
             let refused = credential.is_in_query_only();
             let master = Identified::new(Identity::MasterKey, false);
             return if refused { Err(DenyReason::CredentialUnknown.into()) } else { Ok(master) };
         }
-        let text = credential.secret.expose();
-        if let Some(jwt) = self.jwt.as_ref().filter(|_| !virtual_key::is_one(text))
+        if let Some(jwt) = self.jwt.as_ref().filter(|_| !is_key)
             && let Some(claimed) = jwt.verify(text, now).await?
         {
             // Nor tokens, which are good for everybody who reads them (W50).
