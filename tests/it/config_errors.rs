@@ -517,6 +517,7 @@ fn everything_wrong_with_issuers_and_claims_is_said_v026_v056_v094() {
             tollgate.yaml: jwt.issuers[0].issuer: keys are fetched from `https://` only, without user name, password and fragment; `http://` to this machine needs `allow_http_on_loopback: true`
             tollgate.yaml: jwt.issuers[1]: discovery is about one issuer; with `any_issuer`, name the keys as `jwks_url` or `jwks_file`
             tollgate.yaml: jwt.issuers[2].refresh_seconds: it must be between 10 and 86400
+            tollgate.yaml: jwt.issuers[2].audience: it is empty, or has an empty entry, which nothing is; leave it out
             tollgate.yaml: jwt.issuers[2].jwks_url: keys are fetched from `https://` only, without user name, password and fragment; `http://` to this machine needs `allow_http_on_loopback: true`
             tollgate.yaml: jwt.issuers[3].audience: say whom tokens must be for, as `audience`; or accept those for anybody, as `disable_audience_validation: true`
             tollgate.yaml: jwt.issuers[3].jwks_hosts: the keys are in `jwks_file`, and nothing is fetched; remove one

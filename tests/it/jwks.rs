@@ -233,6 +233,36 @@ async fn unknown_keys_cause_one_fetch_in_a_while_s132_s105() {
     assert!(provider.hits() <= most, "{} fetches", provider.hits());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_unknown_keys_does_not_take_every_place_s132() {
+    let signer = rsa();
+    let provider = Provider::new(KEYS, Reply::Document(key_set([named(&signer, "k1")]))).await;
+    let (_files, running) = gate(&provider, "").await;
+    let client = running.client().await;
+    let (good, unknown) = (token(&signer, "k1"), Arc::new(token(&signer, "k2")));
+    assert_eq!(summary(&client, &good).await, "200 allow");
+    provider.answers(false);
+    let flood = || {
+        let (client, token) = (client.clone(), Arc::clone(&unknown));
+        tokio::spawn(async move { summary(&client, &token).await })
+    };
+    eventually("a fetch that does not end", async || {
+        flood();
+        (provider.hits() == 2).then_some(())
+    })
+    .await;
+    let flood: Vec<_> = (0..400).map(|_| flood()).collect();
+    eventually("most are told at once", async || {
+        (flood.iter().filter(|one| one.is_finished()).count() >= 400 - 128).then_some(())
+    })
+    .await;
+    assert_eq!(summary(&client, &good).await, "200 allow", "and good tokens pass");
+    provider.answers(true);
+    for one in flood {
+        assert_eq!(one.await.unwrap(), "401 token_key");
+    }
+}
+
 #[tokio::test]
 async fn no_place_a_token_names_is_asked_s104() {
     let (signer, evil) = (rsa(), rsa());

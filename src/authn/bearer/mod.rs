@@ -110,7 +110,7 @@ impl BearerRules {
                 Ok(self.settled(person))
             }
             TeamSearch::One { .. } if person.record.team.is_some() => Ok(self.settled(person)),
-            TeamSearch::One { team: TeamName::Id(team), .. } if self.terms.team_id_upsert => {
+            TeamSearch::One { team: TeamName::Id(team), .. } if self.terms.team_id_upsert && !facts.is_admin => {
                 // As it will be, once it is written.
                 person.record_mut().team = Some(Arc::new(Team { id: team, ..Team::default() }));
                 person.is_team_new = true;
