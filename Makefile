@@ -40,6 +40,12 @@ test-envoys:  ## the end-to-end tests on every supported line of Envoy
 		$(MAKE) --no-print-directory test-e2e ENVOY_VERSION=$$version || exit 1; \
 	done
 
+.PHONY: bench-response-ids
+bench-response-ids: $(VENV)/ready  ## what rewriting response ids costs behind a real Envoy, with an optimised build
+	$(CARGO) build --locked --release --bin tollgate
+	envoy=$$(scripts/envoy $(ENVOY_VERSION)) && ENVOY_BIN="$$envoy" TOLLGATE_BIN=target/release/tollgate \
+		$(PYTHON) tests/e2e/bench_response_ids.py
+
 # ---- what a change must pass -------------------------------------------------------------------------------------
 
 .PHONY: lint

@@ -25,7 +25,6 @@ use crate::core::credential::{Credential, Secret};
 use crate::core::decision::Outage;
 use crate::core::deny::{DenyReason, TokenDenial};
 use crate::core::identity::Identity;
-use crate::core::jwt::looks_like_jwt;
 use crate::core::record::Named;
 use crate::store::{Store, Trouble};
 use bearer::writer::Writer;
@@ -128,13 +127,15 @@ impl Authenticator {
             };
         }
         let credential = presented?;
-        if self.master_key.as_ref().is_some_and(|master_key| master_key.matches(credential)) {
+        // The master key begins like all keys, which is no secret; tokens need not be hashed for it.
+        let is_key = virtual_key::is_one(credential.secret.expose());
+        if is_key && self.master_key.as_ref().is_some_and(|master_key| master_key.matches(credential)) {
             // A query ends up in logs and histories: never the master key (SEC-16).
             let refused = credential.is_in_query_only();
             let master = Identified::new(Identity::MasterKey, false);
             return if refused { Err(DenyReason::CredentialUnknown.into()) } else { Ok(master) };
         }
-        if virtual_key::is_one(credential.secret.expose()) {
+        if is_key {
             return virtual_key::identify(credential, &self.store).await;
         }
         let bearer = self.bearer(&credential.secret, asking, now).await;
@@ -146,8 +147,7 @@ impl Authenticator {
     /// The bearer of what is no key. Whoever is responsible for a credential decides: nobody after it is asked.
     async fn bearer(&self, secret: &Secret, asking: &Asking<'_>, now: Timestamp) -> Result<Identified, Failure> {
         let text = secret.expose();
-        let is_jwt = looks_like_jwt(text);
-        if let Some(identified) = self.outside.first(secret, is_jwt, asking, &self.store, now).await? {
+        if let Some(identified) = self.outside.first(secret, asking, &self.store, now).await? {
             return Ok(identified);
         }
         if let Some(jwt) = &self.jwt
@@ -179,7 +179,7 @@ impl Authenticator {
     /// An outage, where a key that would restrict the caller cannot be registered.
     pub fn write_later(&self, writes: Vec<Write>) -> Result<(), Outage> {
         match &self.writer {
-            Some(writer) => writer.take(writes),
+            Some(queue) => queue.take(writes),
             None => Ok(()),
         }
     }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::rsa::KeySize;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use tollgate::authn::jwks::fetch::{FetchError, Place, Remote};
 use tollgate::authn::jwks::{KeySource, KeySpec};
 use tollgate::core::jwt::refresh::RefreshRules;
+use tollgate::telemetry;
 use tonic::Code;
 
 use crate::harness::{Asked, Client, Files, MASTER_KEY, Running, config, eventually, hash, post};
@@ -26,7 +26,7 @@ fn named(signer: &Signer, kid: &str) -> Value {
 }
 
 fn token_with(signer: &Signer, header: &Value, sub: &str) -> String {
-    let now = Timestamp::now().as_second();
+    let now = telemetry::now().as_second();
     let claims = json!({ "iss": "https://idp", "aud": "api", "exp": now + 600, "sub": sub });
     signer.sign(&header.to_string(), &claims.to_string())
 }
@@ -73,13 +73,13 @@ fn source(url: &str, rules: RefreshRules) -> KeySource {
         token_file: None,
         limit: rules.limit,
     };
-    KeySource::new("https://idp", KeySpec::Fetched { remote, rules })
+    KeySource::new("https://idp", KeySpec::Fetched { remote: Box::new(remote), rules })
 }
 
 fn quick() -> RefreshRules {
     RefreshRules {
         every: Duration::from_millis(50),
-        stale: Duration::from_secs(60),
+        stale: Duration::from_mins(1),
         cooldown: Duration::from_millis(10),
         retry: Duration::from_millis(10),
         limit: Duration::from_millis(500),
@@ -231,6 +231,36 @@ async fn unknown_keys_cause_one_fetch_in_a_while_s132_s105() {
     // The cooldown here is one second.
     let most = 2 + usize::try_from(begun.elapsed().as_secs()).unwrap();
     assert!(provider.hits() <= most, "{} fetches", provider.hits());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_unknown_keys_does_not_take_every_place_s132() {
+    let signer = rsa();
+    let provider = Provider::new(KEYS, Reply::Document(key_set([named(&signer, "k1")]))).await;
+    let (_files, running) = gate(&provider, "").await;
+    let client = running.client().await;
+    let (good, unknown) = (token(&signer, "k1"), Arc::new(token(&signer, "k2")));
+    assert_eq!(summary(&client, &good).await, "200 allow");
+    provider.answers(false);
+    let flood = || {
+        let (client, token) = (client.clone(), Arc::clone(&unknown));
+        tokio::spawn(async move { summary(&client, &token).await })
+    };
+    eventually("a fetch that does not end", async || {
+        flood();
+        (provider.hits() == 2).then_some(())
+    })
+    .await;
+    let flood: Vec<_> = (0..400).map(|_| flood()).collect();
+    eventually("most are told at once", async || {
+        (flood.iter().filter(|one| one.is_finished()).count() >= 400 - 128).then_some(())
+    })
+    .await;
+    assert_eq!(summary(&client, &good).await, "200 allow", "and good tokens pass");
+    provider.answers(true);
+    for one in flood {
+        assert_eq!(one.await.unwrap(), "401 token_key");
+    }
 }
 
 #[tokio::test]

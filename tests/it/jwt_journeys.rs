@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tollgate::config::load::load;
 use tollgate::core::deny::{DenyReason, TokenDenial};
 use tollgate::core::jwt::Algorithm;
+use tollgate::telemetry;
 
 use crate::cli::{text, tollgate};
 use crate::harness::{Asked, Files, MASTER_KEY, Running, environment, get, hash, vectors};
@@ -113,7 +113,7 @@ impl Row {
     }
 
     fn token(&self, keys: &Keys) -> String {
-        let now = Timestamp::now().as_second();
+        let now = telemetry::now().as_second();
         let at = |text: &str| json!(now + text.parse::<i64>().unwrap());
         let mut claims = json!({ "iss": "https://idp", "aud": "api", "exp": now + 60 });
         let mut header = json!({ "alg": "RS256", "kid": "k1" });

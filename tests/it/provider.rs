@@ -1,8 +1,10 @@
 //! The HTTP side of an identity provider: it answers what it is told to, and counts who asks.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+#[expect(clippy::disallowed_types, reason = "held for a moment")]
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -98,7 +98,9 @@ proptest! {
     #[test]
     fn bodies(kind in any::<u8>(), cut in any::<u8>(), seed in any::<Index>(), changes in prop::collection::vec(change(), 0..8)) {
         let mut data = seed.get(&seeds()).clone();
-        changes.iter().for_each(|change| change.apply(&mut data));
+        for change in &changes {
+            change.apply(&mut data);
+        }
         properties::body(&[&[kind, cut], data.as_slice()].concat());
     }
 

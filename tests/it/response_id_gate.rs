@@ -216,6 +216,26 @@ async fn administrators_and_unmanaged_ids_are_as_configured_s216() {
     }
 }
 
+/// Paths without a route are open to administrators, and to nobody's responses.
+#[tokio::test]
+async fn an_unknown_path_is_no_way_around() {
+    let (_files, _running, client) = gate(PROTECTED).await;
+    for (path, expected) in [
+        (format!("/v1/responses/{RAW}/"), "403 response_route_unknown"),
+        (format!("/v2/responses/{RAW}"), "403 response_unmanaged"),
+        (format!("/v1/Responses/{RAW}"), "403 response_unmanaged"),
+        (format!("/v1/responses/{RAW}/output"), "403 response_route_unknown"),
+        ("/v1/mystery".to_owned(), "200 allow"),
+    ] {
+        for key in [MASTER_KEY, "sk-root"] {
+            assert_eq!(ask(&client, get(&path), key).await.summary(), expected, "{path}");
+        }
+    }
+    let body = json!({"previous_response_id": RAW}).to_string();
+    let cancel = post(&format!("/v1/responses/{}/cancel", of_alice(RAW)), &body);
+    assert_eq!(ask(&client, cancel, "sk-alice").await.summary(), "403 response_unmanaged", "beside the path");
+}
+
 #[tokio::test]
 async fn keys_rotate_and_litellms_ids_open_s215() {
     let id = of_alice(RAW);

@@ -96,7 +96,7 @@ async fn health_follows_the_shutdown_s266() {
     let mut running = Running::start(&files.config()).await;
     let mut health = HealthClient::new(running.channel().await);
     let request = |service: &str| HealthCheckRequest { service: service.to_owned() };
-    for service in ["", "envoy.service.auth.v3.Authorization"] {
+    for service in ["", "envoy.service.auth.v3.Authorization", "envoy.service.ext_proc.v3.ExternalProcessor"] {
         let HealthCheckResponse { status } = health.check(request(service)).await.unwrap().into_inner();
         assert_eq!(status, i32::from(ServingStatus::Serving), "{service:?}");
     }

@@ -107,7 +107,7 @@ impl BearerRules {
         let mut person = self.person(claimed, terms, &search, asking, store).await?;
         match search {
             TeamSearch::Nothing => Ok(self.settled(person)),
-            TeamSearch::FirstOf(teams) => Ok(Undecided::between(person, teams).identified()),
+            TeamSearch::FirstOf(groups) => Ok(Undecided::between(person, groups).identified()),
             TeamSearch::OnlyTeamOfUser => {
                 if let Some(team) = person.record.user.as_ref().and_then(|user| user.only_team.clone()) {
                     person.enter(team, store).await?;
@@ -115,17 +115,18 @@ impl BearerRules {
                 Ok(self.settled(person))
             }
             TeamSearch::One { .. } if person.record.team.is_some() => Ok(self.settled(person)),
-            TeamSearch::One { team: TeamName::Id(team), .. } if self.terms.team_id_upsert => {
+            TeamSearch::One { team: TeamName::Id(team), .. } if self.terms.team_id_upsert && !facts.is_admin => {
                 // As it will be, once it is written.
                 person.record_mut().team = Some(Arc::new(Team { id: team, ..Team::default() }));
                 person.is_team_new = true;
                 Ok(self.settled(person))
             }
             TeamSearch::One { if_unknown: None, .. } => Err(TokenDenial::TeamUnknown.into()),
-            TeamSearch::One { if_unknown: Some(mut teams), .. } => {
-                teams.extend(person.record.user.as_ref().and_then(|user| user.only_team.as_deref()).map(str::to_owned));
+            TeamSearch::One { if_unknown: Some(mut groups), .. } => {
+                groups
+                    .extend(person.record.user.as_ref().and_then(|user| user.only_team.as_deref()).map(str::to_owned));
                 person.place.team = None;
-                Ok(Undecided::between(person, teams).identified())
+                Ok(Undecided::between(person, groups).identified())
             }
         }
     }

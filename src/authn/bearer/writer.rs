@@ -23,7 +23,7 @@ const QUEUE: usize = 1024;
 /// Names of writes that are remembered.
 const REMEMBERED: usize = 16 * 1024;
 /// For this long nothing is written twice.
-const AGAIN: Duration = Duration::from_secs(300);
+const AGAIN: Duration = Duration::from_mins(5);
 /// And this long after it failed.
 const RETRY: Duration = Duration::from_secs(10);
 /// Least time between two writes: 50 a second.
@@ -131,11 +131,11 @@ impl Queue {
 
 impl Shared {
     async fn run(&self, mut receiver: Receiver<Write>, place: Place) {
-        let mut pace = tokio::time::interval(PACE);
-        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = tokio::time::interval(PACE);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut admin = None;
         while let Some(write) = receiver.recv().await {
-            pace.tick().await;
+            ticks.tick().await;
             let count = match rows_of(&place, &mut admin, &write).await {
                 Ok(()) => &self.counts.written,
                 Err(error) => {

@@ -30,7 +30,7 @@ pub struct Remote {
 /// One URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// A discovery document (OpenID Connect Discovery 1.0, RFC 8414) of this issuer, which names the keys' URL.
+    /// A discovery document (`OpenID` Connect Discovery 1.0, RFC 8414) of this issuer, which names the keys' URL.
     Discovery {
         /// The document.
         url: Url,
@@ -133,7 +133,7 @@ impl Remote {
         Ok(Some(value))
     }
 
-    /// OpenID Connect Discovery 4.3: the document must be about the issuer that was asked for.
+    /// `OpenID` Connect Discovery 4.3: the document must be about the issuer that was asked for.
     fn keys_url(&self, document: &[u8], from: &Url, issuer: &str, hosts: &[String]) -> Result<Url, FetchError> {
         let document = json::object(document).map_err(|_| FetchError::NotADocument)?;
         if document.get("issuer").and_then(Value::as_str) != Some(issuer) {

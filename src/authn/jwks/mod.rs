@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -28,7 +28,7 @@ pub enum KeySpec {
     /// At a URL.
     Fetched {
         /// Where.
-        remote: Remote,
+        remote: Box<Remote>,
         /// How often, and for how long they are used.
         rules: RefreshRules,
     },
@@ -50,6 +50,8 @@ struct State {
     schedule: Mutex<Refresh>,
     /// What is used now, read without a lock.
     keys: ArcSwapOption<Published>,
+    /// Places for those who wait although there are keys: a flood of unknown ones must not take all there is.
+    places: Semaphore,
     /// Counts reports: who waits for a fetch waits for the next one.
     reports: watch::Sender<u64>,
     fetches: AtomicU64,
@@ -101,6 +103,7 @@ impl KeySource {
             started: Instant::now(),
             schedule,
             keys: ArcSwapOption::empty(),
+            places: Semaphore::new(PLACES),
             reports: watch::Sender::new(0),
             fetches: AtomicU64::new(0),
             failures: AtomicU64::new(0),
@@ -153,6 +156,10 @@ impl KeySource {
         let KeySpec::Fetched { remote, rules } = &self.spec else {
             return false;
         };
+        let place = self.state.places.try_acquire();
+        if place.is_err() && self.keys().is_some() {
+            return false;
+        }
         let mut reports = self.state.reports.subscribe();
         match self.state.want(Want::UnknownKey) {
             Answer::No => return false,
@@ -188,7 +195,7 @@ impl fmt::Debug for KeySource {
 }
 
 /// Fetches when it is time, until the source is gone.
-async fn keep_fresh(state: Weak<State>, remote: Remote) {
+async fn keep_fresh(state: Weak<State>, remote: Box<Remote>) {
     loop {
         let Some(strong) = state.upgrade() else { return };
         match strong.want(Want::Schedule) {
@@ -203,6 +210,8 @@ async fn keep_fresh(state: Weak<State>, remote: Remote) {
     }
 }
 
+/// Requests that wait for an unknown key at one time.
+const PLACES: usize = 128;
 /// Least time between two looks at the schedule.
 const TICK: Duration = Duration::from_millis(20);
 

@@ -66,6 +66,19 @@ fn issuer(place: &str, raw: &RawIssuer, section: &mut Section<'_, '_>) -> Option
             return None;
         }
     };
+    let lists = [
+        ("audience", audience.listed()),
+        ("types", raw.types.as_deref()),
+        ("authorized_parties", raw.authorized_parties.as_deref()),
+    ];
+    for (name, list) in lists {
+        if list.is_some_and(|list| list.is_empty() || list.iter().any(String::is_empty)) {
+            section.problem(
+                &format!("{place}.{name}"),
+                "it is empty, or has an empty entry, which nothing is; leave it out",
+            );
+        }
+    }
     let times = TimeRules {
         leeway: raw.leeway_seconds,
         expiry_optional: raw.allow_missing_exp,
@@ -119,7 +132,7 @@ fn keys(place: &str, raw: &RawIssuer, section: &mut Section<'_, '_>) -> Option<K
         limit,
         ..RefreshRules::default()
     };
-    Some(KeySpec::Fetched { remote, rules })
+    Some(KeySpec::Fetched { remote: Box::new(remote), rules })
 }
 
 fn discovery(place: &str, url: &str, issuer: &str, raw: &RawIssuer, section: &mut Section<'_, '_>) -> Option<Place> {

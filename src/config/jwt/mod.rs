@@ -53,11 +53,10 @@ pub(super) fn compile(
     let verifier = JwtVerifier::new(written, raw.max_cached_tokens, sources);
     match &verifier {
         Err(BadIssuers::Twice(_)) => section.problem("jwt.issuers", "two entries are for the same issuer; keep one"),
-        Err(BadIssuers::Empty(_)) => section.problem(
-            "jwt.issuers",
-            "an issuer, audience, type or authorized party is empty, or a list of them; fill it, or leave it out",
-        ),
-        Ok(_) => {}
+        Err(BadIssuers::Empty(_)) if section.problems() == before => {
+            section.problem("jwt.issuers", "an issuer is empty; say who it is");
+        }
+        Ok(_) | Err(BadIssuers::Empty(_)) => {}
     }
     let bearers = BearerRules { terms: rules::terms(raw, table, section), clients: rules::clients(raw, section) };
     let writer = match store {

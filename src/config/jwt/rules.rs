@@ -5,129 +5,140 @@ use std::sync::Arc;
 use super::{rbac_role, routes};
 use crate::authn::bearer::{ClientRules, KeyTemplate, Unregistered};
 use crate::config::compile::Section;
-use crate::config::raw::{RawJwt, RawKeyTemplate, RawRbacRole, RawUnregistered};
+use crate::config::raw::{RawJwt, RawKeyTemplate, RawRbacRole, RawRoleMapping, RawUnregistered};
 use crate::core::budget::Amount;
 use crate::core::jwt::terms::{RolePermission, TermRules};
 use crate::core::limits::Limits;
 use crate::core::model_list::ModelList;
 use crate::core::route::RouteTable;
 
+/// Something wrong, the field, and what to do.
+type Mistake = (bool, &'static str, &'static str);
+
 /// Notes fields that would do nothing, or something else than they seem to (LiteLLM 2.0.3, W44).
 pub(super) fn check(raw: &RawJwt, has_store: bool, has_keys: bool, section: &mut Section<'_, '_>) {
-    let mut refuse = |wrong: bool, name: &str, text: &str| {
-        if wrong {
-            section.problem(&format!("jwt.{name}"), text);
-        }
-    };
-    refuse(
-        raw.issuers.is_empty(),
-        "issuers",
-        "it is empty, so that every token would be refused; name whose are accepted",
-    );
-    let roles = raw.user_roles_jwt_field.is_some();
-    refuse(
-        roles == raw.user_allowed_roles.is_empty(),
-        "user_allowed_roles",
-        "it goes with `user_roles_jwt_field`; set both, or none",
-    );
-    refuse(
-        raw.object_id_jwt_field.is_some() && raw.role_mappings.is_empty(),
-        "object_id_jwt_field",
-        "nothing says whether it names a team or a user; set `role_mappings`",
-    );
+    let all = [&of_roles(raw)[..], &of_people(raw), &of_clients(raw, has_store, has_keys), &of_writes(raw, has_store)];
+    for (_, name, text) in all.concat().into_iter().filter(|(wrong, ..)| *wrong) {
+        section.problem(&format!("jwt.{name}"), text);
+    }
+}
+
+fn of_roles(raw: &RawJwt) -> [Mistake; 7] {
     let reads_roles = !raw.role_mappings.is_empty() || !raw.jwt_litellm_role_map.is_empty();
-    refuse(
-        reads_roles != raw.roles_jwt_field.is_some(),
-        "roles_jwt_field",
-        "it goes with `role_mappings` or `jwt_litellm_role_map`; set both, or none",
-    );
-    refuse(
-        raw.role_mappings.iter().any(|row| row.internal_role == RawRbacRole::ProxyAdmin),
-        "role_mappings",
-        "`proxy_admin` would make nobody an administrator; use `admin_jwt_scope`, or a user's role in the store",
-    );
-    refuse(
-        raw.scope_mappings.is_empty() == raw.enforce_scope_based_access,
-        "scope_mappings",
-        "it goes with `enforce_scope_based_access: true`; set both, or none",
-    );
-    refuse(
-        !raw.role_permissions.is_empty() && !raw.enforce_rbac,
-        "role_permissions",
-        "it does nothing without `enforce_rbac: true`",
-    );
-    refuse(
-        !raw.jwt_litellm_role_map.is_empty() && !raw.sync_user_role_and_teams,
-        "jwt_litellm_role_map",
-        "it does nothing without `sync_user_role_and_teams: true`",
-    );
-    refuse(
-        raw.user_allowed_email_domain.is_some() && raw.user_email_jwt_field.is_none(),
-        "user_allowed_email_domain",
-        "nothing says where the address is, so that every token would be refused; set `user_email_jwt_field`",
-    );
-    refuse(
-        raw.user_allowed_email_domain.as_ref().is_some_and(|domain| domain.is_empty() || domain.contains('@')),
-        "user_allowed_email_domain",
-        "it is a domain, such as `example.com`",
-    );
-    refuse(
-        raw.team_claim_fallback && raw.team_id_jwt_field.is_none(),
-        "team_claim_fallback",
-        "it is about `team_id_jwt_field`, which is not set",
-    );
-    refuse(
-        raw.admin_team_header && raw.admin_jwt_scope.is_none(),
-        "admin_team_header",
-        "it does nothing without `admin_jwt_scope`",
-    );
-    refuse(
-        raw.admin_jwt_scope.as_deref() == Some(""),
-        "admin_jwt_scope",
-        "it is empty; leave it out, so that no scope makes administrators",
-    );
-    refuse(!(1..=1_000_000).contains(&raw.max_cached_tokens), "max_cached_tokens", "it must be between 1 and 1000000");
-    check_clients(raw, has_store, has_keys, &mut refuse);
+    let admin = |row: &RawRoleMapping| row.internal_role == RawRbacRole::ProxyAdmin;
+    [
+        (
+            raw.user_roles_jwt_field.is_some() == raw.user_allowed_roles.is_empty(),
+            "user_allowed_roles",
+            "it goes with `user_roles_jwt_field`; set both, or none",
+        ),
+        (
+            raw.object_id_jwt_field.is_some() && raw.role_mappings.is_empty(),
+            "object_id_jwt_field",
+            "nothing says whether it names a team or a user; set `role_mappings`",
+        ),
+        (
+            reads_roles != raw.roles_jwt_field.is_some(),
+            "roles_jwt_field",
+            "it goes with `role_mappings` or `jwt_litellm_role_map`; set both, or none",
+        ),
+        (
+            raw.role_mappings.iter().any(admin),
+            "role_mappings",
+            "`proxy_admin` would make nobody an administrator; use `admin_jwt_scope`, or a user's role in the store",
+        ),
+        (
+            raw.scope_mappings.is_empty() == raw.enforce_scope_based_access,
+            "scope_mappings",
+            "it goes with `enforce_scope_based_access: true`; set both, or none",
+        ),
+        (
+            !raw.role_permissions.is_empty() && !raw.enforce_rbac,
+            "role_permissions",
+            "it does nothing without `enforce_rbac: true`",
+        ),
+        (
+            !raw.jwt_litellm_role_map.is_empty() && !raw.sync_user_role_and_teams,
+            "jwt_litellm_role_map",
+            "it does nothing without `sync_user_role_and_teams: true`",
+        ),
+    ]
+}
+
+fn of_people(raw: &RawJwt) -> [Mistake; 8] {
+    let domain = raw.user_allowed_email_domain.as_deref();
+    [
+        (
+            raw.issuers.is_empty(),
+            "issuers",
+            "it is empty, so that every token would be refused; name whose are accepted",
+        ),
+        (
+            domain.is_some() && raw.user_email_jwt_field.is_none(),
+            "user_allowed_email_domain",
+            "nothing says where the address is, so that every token would be refused; set `user_email_jwt_field`",
+        ),
+        (
+            domain.is_some_and(|domain| domain.is_empty() || domain.contains('@')),
+            "user_allowed_email_domain",
+            "it is a domain, such as `example.com`",
+        ),
+        (
+            raw.team_claim_fallback && raw.team_id_jwt_field.is_none(),
+            "team_claim_fallback",
+            "it is about `team_id_jwt_field`, which is not set",
+        ),
+        (
+            raw.admin_team_header && raw.admin_jwt_scope.is_none(),
+            "admin_team_header",
+            "it does nothing without `admin_jwt_scope`",
+        ),
+        (
+            raw.admin_jwt_scope.as_deref() == Some(""),
+            "admin_jwt_scope",
+            "it is empty; leave it out, so that no scope makes administrators",
+        ),
+        (!(1..=1_000_000).contains(&raw.max_cached_tokens), "max_cached_tokens", "it must be between 1 and 1000000"),
+        (
+            !names_somebody(raw),
+            "allow_anonymous_jwt",
+            "no field says who the bearer is, so that every token would be refused; set `user_id_jwt_field` or another, or `allow_anonymous_jwt: true`",
+        ),
+    ]
+}
+
+fn of_clients(raw: &RawJwt, has_store: bool, has_keys: bool) -> [Mistake; 4] {
+    let claim = raw.virtual_key_claim_field.is_some();
+    let behaviour = raw.unregistered_jwt_client_behavior;
+    let registers = behaviour == RawUnregistered::AutoRegister;
+    [
+        (
+            claim && !has_store && !has_keys,
+            "virtual_key_claim_field",
+            "there is nothing to look keys up in; set `store` or `keys.file`",
+        ),
+        (
+            behaviour != RawUnregistered::FallbackTeamMapping && !claim,
+            "unregistered_jwt_client_behavior",
+            "nothing says which claim keys are registered for; set `virtual_key_claim_field`",
+        ),
+        (registers && !has_store, "unregistered_jwt_client_behavior", "there is nothing to write keys to; set `store`"),
+        (
+            !registers && raw.auto_registered_keys != RawKeyTemplate::default(),
+            "auto_registered_keys",
+            "it does nothing without `unregistered_jwt_client_behavior: auto_register`",
+        ),
+    ]
+}
+
+fn of_writes(raw: &RawJwt, has_store: bool) -> [Mistake; 4] {
     let written = [
         (raw.user_id_upsert, "user_id_upsert"),
         (raw.team_id_upsert, "team_id_upsert"),
         (raw.upsert_sso_user_to_team, "upsert_sso_user_to_team"),
         (raw.sync_user_role_and_teams, "sync_user_role_and_teams"),
     ];
-    for (on, name) in written {
-        refuse(on && !has_store, name, "there is nothing to write to; set `store`");
-    }
-    refuse(
-        !names_somebody(raw),
-        "allow_anonymous_jwt",
-        "no field says who the bearer is, so that every token would be refused; set `user_id_jwt_field` or another, or `allow_anonymous_jwt: true`",
-    );
-}
-
-fn check_clients(raw: &RawJwt, has_store: bool, has_keys: bool, refuse: &mut impl FnMut(bool, &str, &str)) {
-    let claim = raw.virtual_key_claim_field.is_some();
-    refuse(
-        claim && !has_store && !has_keys,
-        "virtual_key_claim_field",
-        "there is nothing to look keys up in; set `store` or `keys.file`",
-    );
-    let behaviour = raw.unregistered_jwt_client_behavior;
-    refuse(
-        behaviour != RawUnregistered::FallbackTeamMapping && !claim,
-        "unregistered_jwt_client_behavior",
-        "nothing says which claim keys are registered for; set `virtual_key_claim_field`",
-    );
-    let registers = behaviour == RawUnregistered::AutoRegister;
-    refuse(
-        registers && !has_store,
-        "unregistered_jwt_client_behavior",
-        "there is nothing to write keys to; set `store`",
-    );
-    refuse(
-        !registers && raw.auto_registered_keys != RawKeyTemplate::default(),
-        "auto_registered_keys",
-        "it does nothing without `unregistered_jwt_client_behavior: auto_register`",
-    );
+    written.map(|(on, name)| (on && !has_store, name, "there is nothing to write to; set `store`"))
 }
 
 fn names_somebody(raw: &RawJwt) -> bool {

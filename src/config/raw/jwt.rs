@@ -133,6 +133,7 @@ fn max_cached_tokens() -> usize {
 /// Somebody who issues tokens.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct RawIssuer {
     /// `iss`, compared exactly. Without a URL of keys it is where `/.well-known/openid-configuration` is.
     pub issuer: Option<String>,

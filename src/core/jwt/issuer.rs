@@ -222,8 +222,8 @@ impl Issuers {
     pub fn new(entries: Vec<Issuer>) -> Result<Self, BadIssuers> {
         let mut issuers: Vec<Arc<Issuer>> = Vec::new();
         for (position, entry) in entries.into_iter().enumerate() {
-            let lists = [entry.types.as_ref(), entry.authorized_parties.as_ref(), entry.audience.listed()];
-            let is_empty = |list: &Vec<String>| list.is_empty() || list.iter().any(String::is_empty);
+            let lists = [entry.types.as_deref(), entry.authorized_parties.as_deref(), entry.audience.listed()];
+            let is_empty = |list: &[String]| list.is_empty() || list.iter().any(String::is_empty);
             if entry.issuer.as_ref().is_some_and(String::is_empty) || lists.into_iter().flatten().any(is_empty) {
                 return Err(BadIssuers::Empty(position));
             }
@@ -254,7 +254,9 @@ impl Issuers {
 }
 
 impl Audience {
-    fn listed(&self) -> Option<&Vec<String>> {
+    /// The list, where there is one.
+    #[must_use]
+    pub fn listed(&self) -> Option<&[String]> {
         match self {
             Self::OneOf(listed) => Some(listed),
             Self::Unchecked => None,

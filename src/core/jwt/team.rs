@@ -122,9 +122,8 @@ impl TeamClaims {
     /// See [`NoTeam`].
     pub fn search(&self, header: Option<&str>, is_admin: bool) -> Result<TeamSearch, NoTeam> {
         let one = |team| TeamSearch::One { team, if_unknown: None };
-        let candidates = self.candidates();
         if let Some(header) = header.filter(|header| !header.is_empty()) {
-            let known = candidates.iter().any(|team| team == header);
+            let known = self.candidates().iter().any(|team| team == header);
             let allowed = if is_admin { self.admin_may_name } else { known };
             return if allowed { Ok(one(TeamName::Id(header.to_owned()))) } else { Err(NoTeam::Header) };
         }
@@ -142,7 +141,7 @@ impl TeamClaims {
         match &self.alias {
             Some(alias) => Ok(one(TeamName::Alias(alias.clone()))),
             None if self.is_required => Err(NoTeam::NotNamed),
-            None if !candidates.is_empty() => Ok(TeamSearch::FirstOf(candidates)),
+            None if !self.groups.is_empty() => Ok(TeamSearch::FirstOf(self.candidates())),
             None if self.is_enforced => Err(NoTeam::NoTeams),
             None => Ok(TeamSearch::OnlyTeamOfUser),
         }

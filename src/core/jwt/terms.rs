@@ -92,10 +92,9 @@ impl TermRules {
             return Role::ProxyAdmin;
         }
         let synced = facts.role_to_sync.filter(|_| self.sync_user_role_and_teams);
-        match synced.or(of_row).unwrap_or(Role::InternalUser) {
-            Role::ProxyAdmin if !self.admin_allowed_routes.holds(path, found) => Role::InternalUser,
-            role => role,
-        }
+        let role = synced.or(of_row).unwrap_or(Role::InternalUser);
+        let elsewhere = role == Role::ProxyAdmin && !self.admin_allowed_routes.holds(path, found);
+        if elsewhere { Role::InternalUser } else { role }
     }
 }
 

@@ -93,7 +93,7 @@ impl Guard {
     /// [`DenyReason::PathMalformed`] when the path is spelled in a way that a proxy's own routes may not
     /// know; a `Body*` reason when the body can be read in two ways.
     pub fn judge(&self, question: &Question<'_>) -> Result<Guarded, DenyReason> {
-        let operation = question.found.map_or(Operation::Other, |found| Operation::of(question.path, found));
+        let operation = Operation::of(question.path, question.found);
         match (self, operation) {
             (Self::Unprotected, Operation::Other) => Ok(Guarded::Unconcerned),
             (Self::Unprotected, _) => Ok(Guarded::Unprotected),
@@ -129,9 +129,7 @@ impl Protection {
         }
         let caller = Caller::of(question.identity).ok_or(DenyReason::ResponseCallerUnknown)?;
         let mut exchange = Exchange::new(Arc::clone(&self.ids), caller.clone(), self.upstream.clone(), subject)?;
-        if subject.is_none() {
-            read_body(question, &mut exchange)?;
-        }
+        read_body(question, subject.is_some(), &mut exchange)?;
         let mut named = exchange.named().map(|(shown, inner)| (shown.to_owned(), inner.clone()));
         let subject = if subject.is_some() { named.next() } else { None };
         let target = match &subject {
@@ -144,11 +142,13 @@ impl Protection {
     }
 }
 
-/// Opens the ids that a body names. It is read as `ext_proc` will read it, so the two cannot differ.
-fn read_body(question: &Question<'_>, exchange: &mut Exchange) -> Result<(), DenyReason> {
+/// Opens the ids that a body names. It is read as `ext_proc` will read it, so the two cannot differ. A request
+/// that is about a response needs none, and what of it was not seen names nothing to anybody.
+fn read_body(question: &Question<'_>, is_about: bool, exchange: &mut Exchange) -> Result<(), DenyReason> {
     let bytes = match *question.body {
         BodyView::NotSent => return Ok(()),
         BodyView::Complete { bytes, .. } => bytes,
+        BodyView::Truncated | BodyView::Unseen if is_about => return Ok(()),
         BodyView::Truncated => return Err(DenyReason::BodyTruncated),
         BodyView::Unseen => return Err(DenyReason::BodyMissing),
     };

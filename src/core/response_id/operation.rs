@@ -22,9 +22,11 @@ const CREATE: [&str; 4] = ["responses", "responses_compact", "responses_input_to
 const ABOUT: [&str; 3] = ["response", "response_cancel", "response_input_items"];
 
 impl<'p> Operation<'p> {
-    /// What a canonical path and its route say.
+    /// What a canonical path and its route say. A path without a route is open to administrators alone, and
+    /// is judged by its structure for them.
     #[must_use]
-    pub fn of(path: &'p str, found: &Match<'p>) -> Self {
+    pub fn of(path: &'p str, found: Option<&Match<'p>>) -> Self {
+        let Some(found) = found else { return Self::by_structure(path, |_| true) };
         let route = found.route;
         if CREATE.contains(&route.id) {
             return Self::Create;
@@ -59,7 +61,8 @@ impl<'p> Operation<'p> {
             return Self::Other;
         }
         match rest {
-            [_] | [_, "" | "compact" | "input_tokens"] => Self::Create,
+            [_] | [_, "compact" | "input_tokens"] => Self::Create,
+            [_, ""] | [_, _, ""] => Self::Unknown,
             [_, id] | [_, id, "cancel" | "input_items"] => Self::About(id),
             _ => Self::Unknown,
         }
@@ -76,7 +79,7 @@ mod tests {
         let table = RouteTable::new(Vec::new(), String::new());
         let of = |path: &str| {
             let found = table.find(path).unwrap_or_else(|| panic!("{path} has no route"));
-            format!("{:?}", Operation::of(path, &found))
+            format!("{:?}", Operation::of(path, Some(&found)))
         };
         for prefix in ["", "/v1", "/openai/v1", "/openai", "/openai/deployments/d", "/azure/openai", "/vllm/v1"] {
             let path = |rest: &str| format!("{prefix}/responses{rest}");
@@ -94,5 +97,10 @@ mod tests {
             assert_eq!(of(path), "Other", "{path}");
         }
         assert_eq!(of("/cursor/chat/completions"), "Create");
+        for path in ["/v1/responses/", "/v1/responses/a/", "/v1/responses/a/other", "/v2/Responses/a/b"] {
+            assert_eq!(Operation::of(path, table.find(path).as_ref()), Operation::Unknown, "{path}");
+        }
+        assert_eq!(Operation::of("/v2/responses/a", None), Operation::About("a"));
+        assert_eq!(Operation::of("/mystery", None), Operation::Other);
     }
 }

@@ -9,16 +9,12 @@ use crate::core::credential::KeyHash;
 use crate::core::response_id::session::{Grant, Judgement};
 use crate::core::response_id::{Caller, Name, Operation};
 
-/// Where the filter writes: under its name, which some control planes extend by a slash and one of their own.
+/// Where the filter writes, whatever it is called itself.
 const NAMESPACE: &str = "envoy.filters.http.ext_authz";
 
-/// The one object of `ext_authz` among the metadata; of two nobody could tell which counts.
+/// The object of `ext_authz` among the metadata.
 pub(super) fn of_ext_authz(metadata: &Metadata) -> Option<&Struct> {
-    let is_ours =
-        |name: &str| name.strip_prefix(NAMESPACE).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    let mut ours = metadata.filter_metadata.iter().filter(|(name, _)| is_ours(name)).map(|(_, object)| object);
-    let first = ours.next()?;
-    ours.next().is_none().then_some(first)
+    metadata.filter_metadata.get(NAMESPACE)
 }
 
 /// The request id, reduced to harmless characters by `ext_authz`.

@@ -21,7 +21,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::config::live::Live;
 use crate::core::response_id::Guard;
-use crate::core::response_id::session::{Output, Session};
+use crate::core::response_id::session::{Output, Refusal, Session};
 use crate::engine::Snapshot;
 use crate::metrics::Metrics;
 use crate::telemetry;
@@ -122,20 +122,18 @@ impl Exchange {
     /// Takes a message and lines up the replies to it. A panic ends this exchange and no other; its session
     /// is gone then, so that nothing is passed on by one that is broken.
     fn take(&mut self, message: &ProcessingRequest) {
-        let taken = self.session.take();
-        let stepped = catch_unwind(AssertUnwindSafe(|| {
-            let mut session = taken?;
-            let output = (self.step)(&mut self.wire, &mut session, message);
-            Some((session, output))
-        }));
-        let (session, output) = match stepped {
-            Ok(Some(stepped)) => stepped,
-            Ok(None) => return self.fail(Status::aborted("the exchange is over")),
-            Err(_) => {
-                self.report.panicked();
-                return self.fail(Status::internal("the message could not be processed"));
-            }
+        if catch_unwind(AssertUnwindSafe(|| self.step(message))).is_err() {
+            self.report.panicked();
+            self.replies.clear();
+            self.fail(Status::internal("the message could not be processed"));
+        }
+    }
+
+    fn step(&mut self, message: &ProcessingRequest) {
+        let Some(mut session) = self.session.take() else {
+            return self.fail(Status::aborted("the exchange is over"));
         };
+        let output = (self.step)(&mut self.wire, &mut session, message);
         self.session = Some(session);
         self.report.request_id(&self.wire);
         self.answer(message, output);
@@ -155,7 +153,8 @@ impl Exchange {
             output @ (Output::Headers(_) | Output::Body { .. } | Output::Trailers { .. }) => {
                 match self.wire.replies(message, output) {
                     Some(replies) => self.replies.extend(replies),
-                    None => self.fail(Status::aborted("what is left cannot be sent in this mode")),
+                    // An event without an end before trailers, say: the mode has no place for it any more.
+                    None => self.answer(message, Output::Cut(Refusal::Mode)),
                 }
             }
         }
@@ -200,7 +199,7 @@ impl Report {
     }
 
     /// Notes the first refusal; what comes after it is its echo.
-    fn ended(&mut self, refusal: crate::core::response_id::session::Refusal, how: &'static str) {
+    fn ended(&mut self, refusal: Refusal, how: &'static str) {
         if !std::mem::replace(&mut self.over, true) {
             self.metrics.response_ids.refused(refusal.label());
             telemetry::log_refusal(refusal, how, &self.request_id);

@@ -1,12 +1,12 @@
 //! What tokens make known, and what becomes of it in a store.
 
 use aws_lc_rs::rsa::KeySize;
-use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use tollgate::store::admin::Admin;
 use tollgate::store::sql::schema::Table;
 use tollgate::store::sql::tables::{JWT_KEY_MAPPING, KEY, MEMBERSHIP, TEAM, USER};
 use tollgate::store::sql::write::Condition;
+use tollgate::telemetry;
 
 use super::admin::place;
 use super::serving::{config, outcome, store_of};
@@ -40,7 +40,7 @@ impl Believing {
     }
 
     fn token(&self, claims: &Value) -> String {
-        let exp = Timestamp::now().as_second() + 600;
+        let exp = telemetry::now().as_second() + 600;
         let mut all = json!({ "iss": "https://idp", "aud": "api", "exp": exp });
         all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
         self.signer.sign(&json!({ "alg": "RS256", "kid": "k1" }).to_string(), &all.to_string())

@@ -96,8 +96,14 @@ fn named_ids_are_opened_for_their_owner_s202() {
         assert_eq!(refused(RAW), EditError::Access(AccessError::Unmanaged), "S-203");
         assert_eq!(refused(mine.get(..40).unwrap()), EditError::Access(AccessError::Unreadable), "S-209");
     }
-    let many = format!("[{}0]", format!(r#"{{"previous_response_id":"{mine}"}},"#).repeat(9));
-    assert_eq!(edit(Place::Request, &format!(r#"{{"a":{many}}}"#)), Err(EditError::Ambiguous), "nine of them");
+    let naming = |count: usize| {
+        let ids: Vec<_> = (0..count).map(|number| sealed(&format!("resp_{number}"), "alice")).collect();
+        let members: Vec<_> = ids.iter().map(|id| format!(r#"{{"previous_response_id":"{id}"}}"#)).collect();
+        let list = members.join(",");
+        edit(Place::Request, &format!(r#"{{"a":[{list},{list}]}}"#))
+    };
+    assert!(naming(8).is_ok(), "eight of them, and each twice");
+    assert_eq!(naming(9), Err(EditError::Ambiguous), "nine of them");
     let untouched = r#"{"input":[{"previous_response_id":"resp_x"}],"previous_response_id":""}"#;
     assert_eq!(edit(Place::Request, untouched).as_deref(), Ok(untouched));
 }

@@ -115,6 +115,14 @@ impl Session {
                 let failed = Head(&headers).status().filter(|status| *status >= 400);
                 Err(failed.map_or(Refusal::NoPermission, Refusal::Unasked))
             }
+            // A refusal by a filter between the two, such as a rate limit. It is read like any failure.
+            Input::ResponseHeaders { headers, judgement: Some(Judgement::Allowed(grant)), end }
+                if Head(&headers).status().is_some_and(|status| status >= 400) =>
+            {
+                self.protect(*grant)?;
+                self.request = Side::Ended;
+                self.response_headers(&headers, end)
+            }
             Input::ResponseHeaders {
                 judgement: Some(Judgement::Unconcerned | Judgement::Unprotected | Judgement::Allowed(_)),
                 ..
@@ -127,7 +135,6 @@ impl Session {
     }
 
     fn request_headers(&mut self, headers: &HeaderView<'_>, grant: Grant, end: bool) -> Result<Output, Refusal> {
-        let ids = self.ids.clone().ok_or(Refusal::NoPermission)?;
         let head = Head(headers);
         if head.is_upgrade() {
             if self.rules.allow_upgrades {
@@ -139,13 +146,19 @@ impl Session {
         if head.is_encoded() {
             return Err(Refusal::RequestEncoding);
         }
+        self.protect(grant)?;
+        self.is_head = head.is_head_request();
+        self.request = if end { Side::Ended } else { Side::Open(BodyEditor::request(), Content::None) };
+        Ok(Output::Headers(head::for_upstream()))
+    }
+
+    fn protect(&mut self, grant: Grant) -> Result<(), Refusal> {
+        let ids = self.ids.clone().ok_or(Refusal::NoPermission)?;
         let Grant { caller, upstream, subject, named } = grant;
         let mut exchange = Exchange::new(ids, caller, upstream, subject.as_deref()).map_err(Refusal::Access)?;
         named.iter().try_for_each(|shown| exchange.name(shown)).map_err(Refusal::Request)?;
         self.mode = Mode::Protecting(Box::new(exchange));
-        self.is_head = head.is_head_request();
-        self.request = if end { Side::Ended } else { Side::Open(BodyEditor::request(), Content::None) };
-        Ok(Output::Headers(head::for_upstream()))
+        Ok(())
     }
 
     fn go_on(&mut self, input: Input<'_>) -> Result<Output, Refusal> {

@@ -181,6 +181,13 @@ fn a_request_needs_permission_and_can_be_read() {
     };
     assert_eq!(answer(allowed(None)), Output::Refuse(Refusal::OutOfOrder), "the request was not shown");
     let mut session = Session::new(ids(), RULES);
+    let (id, headers) = (sealed(RAW, "alice"), view(&[(":status", "429"), ("retry-after", "7")]));
+    let output = session.step(Input::ResponseHeaders { headers, judgement: Some(allowed(Some(&id))), end: false });
+    let Output::Headers(edits) = output else { panic!("a rate limit is told: {output:?}") };
+    assert!(!edits.remove.iter().any(|name| name.as_str() == "retry-after"));
+    assert_eq!(text(session.step(told(RAW, false))), (String::new(), false));
+    assert_eq!(text(session.step(told("", true))), (id, true), "and is read like any failure");
+    let mut session = Session::new(ids(), RULES);
     session.step(request(&[(":method", "POST")], Some(allowed(None)), false));
     let body = format!("{{\"previous_response_id\":\"{theirs}\"}}");
     let refusal = Refusal::Request(EditError::Access(AccessError::NotOwner));
