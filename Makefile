@@ -29,7 +29,7 @@ test-rust:  ## unit, property and integration tests
 
 .PHONY: test-e2e
 test-e2e: $(VENV)/ready  ## the built program behind a real Envoy, asked by real SDKs
-	$(CARGO) build --locked --bin tollgate --example upstream
+	$(CARGO) build --locked --bin tollgate --example upstream --example authenticator
 	envoy=$$(scripts/envoy $(ENVOY_VERSION)) && ENVOY_BIN="$$envoy" ENVOY_VERSION=$(ENVOY_VERSION) \
 		$(PYTHON) -m pytest -c tests/e2e/pytest.ini tests/e2e $(PYTEST)
 

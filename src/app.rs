@@ -123,7 +123,7 @@ impl Bound {
             log_lines_dropped: app.log_lines_dropped.clone(),
         };
         tokio::spawn(pages.run(admin, ended.clone()));
-        app.live.snapshot().authenticator.store.open().await;
+        app.live.snapshot().authenticator.open().await;
         let watch = Watch { config: app.config, live: Arc::clone(&app.live), metrics: Arc::clone(&app.metrics) };
         let watched = ended.clone();
         tokio::spawn(async move {

@@ -1,9 +1,12 @@
 //! The journey of one request, top to bottom.
 
+mod explain;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::authn::bearer::{Asking, Undecided};
 use crate::authn::{Authenticator, Failure, Identified};
 use crate::core::ask::rules::RequestRules;
 use crate::core::ask::{self, Ask, BodyLimits, Reading};
@@ -11,17 +14,20 @@ use crate::core::decision::Decision;
 use crate::core::deny::DenyReason;
 use crate::core::extract::{Extractor, Input};
 use crate::core::identity::Identity;
+use crate::core::jwt::team::{NoTeam, Obstacle};
 use crate::core::models::ModelMap;
 use crate::core::mutate::{HeaderPolicy, Mutations};
 use crate::core::path::Target;
 use crate::core::peer::PeerRule;
 use crate::core::policy::rules::RouteRules;
-use crate::core::policy::{self, Asked, CHECKS, Facts, Grant};
+use crate::core::policy::{self, Asked, Facts, Grant};
 use crate::core::record::Named;
 use crate::core::request::{Fidelity, RequestView};
 use crate::core::response_id::{Guard, Guarded, Question};
 use crate::core::route::catalogue::ModelRule;
 use crate::core::route::{Match, Method, MethodSet, RouteTable};
+
+pub use explain::{Explanation, explain, recognise};
 
 /// Everything a decision needs, compiled from one configuration, complete and immutable.
 #[derive(Debug)]
@@ -126,10 +132,17 @@ async fn journey(
         return Ok(allow(open(snapshot, &input, method, found.as_ref(), now)?));
     }
 
-    let credential = snapshot.extractor.credential(&input)?;
-    let Identified { identity, stale } = snapshot.authenticator.identify(&credential).await?;
-    evidence.stale = stale;
-    let identity = evidence.identity.insert(identity);
+    let credential = snapshot.extractor.credential(&input);
+    let presented = credential.as_ref().map_err(|reason| *reason);
+    let asking = asking(view, &target, found.as_ref());
+    let mut caller = snapshot.authenticator.identify(presented, &asking, now).await?;
+    if let Some(undecided) = caller.undecided.take() {
+        evidence.identity = Some(caller.identity.clone());
+        let facts = facts(snapshot, &caller.identity, &input, method, found.as_ref(), now);
+        caller = act_for_a_team(snapshot, view, &target, &facts, &undecided).await?;
+    }
+    evidence.stale = caller.stale;
+    let identity = evidence.identity.insert(caller.identity);
 
     let facts = facts(snapshot, identity, &input, method, found.as_ref(), now);
     policy::judge_caller(&facts)?;
@@ -149,9 +162,45 @@ async fn journey(
         evidence.retry_after = policy::retry_at(&asked, reason).map(|at| seconds_until(at, now));
         return Err(reason.into());
     }
-    let mutations = snapshot.headers.mutations(identity, asked.about(), &credential.places, &input)?;
+    let places = credential.as_ref().map_or(&[][..], |credential| &credential.places);
+    let mutations = snapshot.headers.mutations(identity, asked.about(), places, &input)?;
     evidence.grant = Some(asked.grant());
+    snapshot.authenticator.write_later(caller.writes)?;
     Ok(allow(mutations))
+}
+
+/// Of several teams a bearer acts for the first that may do what is asked (LiteLLM 6.4), so the request is read before
+/// it is known who asks. What no team can change is asked first.
+async fn act_for_a_team(
+    snapshot: &Snapshot,
+    view: &RequestView<'_>,
+    target: &Target<'_>,
+    facts: &Facts<'_>,
+    undecided: &Undecided,
+) -> Result<Identified, Failure> {
+    policy::judge_open(facts)?;
+    let ask = read(snapshot, view, facts, target)?;
+    let (mut nearest, nothing) = (None, Named::default());
+    for team in undecided.teams() {
+        let obstacle = match snapshot.authenticator.acting_for(undecided, team).await? {
+            None => Obstacle::Unknown,
+            Some(candidate) => {
+                let facts = Facts { identity: &candidate.identity, ..*facts };
+                let asked = Asked::new(facts, Ok(&ask), &nothing, &snapshot.models);
+                match policy::obstacle(&asked) {
+                    None => return Ok(candidate),
+                    Some(obstacle) => obstacle,
+                }
+            }
+        };
+        nearest = nearest.max(Some(obstacle));
+    }
+    Err(DenyReason::from(NoTeam::of(nearest)).into())
+}
+
+/// What decides who its caller is.
+fn asking<'a>(view: &'a RequestView<'a>, target: &'a Target<'a>, found: Option<&'a Match<'a>>) -> Asking<'a> {
+    Asking { method: view.method, path: &target.path, found, headers: &view.headers, peer: view.sender() }
 }
 
 fn allow(mutations: Mutations) -> Decision {
@@ -162,90 +211,6 @@ fn allow(mutations: Mutations) -> Decision {
 fn seconds_until(at: Timestamp, now: Timestamp) -> u64 {
     let milliseconds = at.as_millisecond().saturating_sub(now.as_millisecond());
     u64::try_from(milliseconds).unwrap_or_default().div_ceil(1000)
-}
-
-/// What would be decided for a caller, with every rule asked whatever the others say.
-#[derive(Debug)]
-pub struct Explanation {
-    /// The route's stable id; `public` or `unknown` where it has none.
-    pub route: &'static str,
-    /// What the request names, or why that cannot be told.
-    pub ask: Result<Ask, DenyReason>,
-    /// The records it names.
-    pub named: Named,
-    /// The responses it names.
-    pub responses: Guarded,
-    /// Every rule in order, with its verdict. The first objection decides.
-    pub checks: Vec<(&'static str, Result<(), DenyReason>)>,
-    /// What the upstream would see, were it allowed.
-    pub mutations: Result<Mutations, DenyReason>,
-}
-
-impl Explanation {
-    /// The rule that decides, and why; nothing when the request is allowed.
-    #[must_use]
-    pub fn objection(&self) -> Option<(&'static str, DenyReason)> {
-        let check = self.checks.iter().find_map(|(name, verdict)| verdict.err().map(|reason| (*name, reason)));
-        check.or_else(|| self.mutations.as_ref().err().map(|reason| ("headers", *reason)))
-    }
-
-    fn of_open(route: &'static str, mutations: Result<Mutations, DenyReason>) -> Self {
-        Self {
-            route,
-            ask: Ok(Ask::default()),
-            named: Named::default(),
-            responses: Guarded::default(),
-            checks: Vec::new(),
-            mutations,
-        }
-    }
-}
-
-/// Explains a decision about a caller who is known already. Where the request comes from is asked only if
-/// that is said.
-///
-/// # Errors
-/// The reason, when it is decided before any rule is asked: the path or the method cannot be read, or the
-/// peer is not allowed. An outage, when a record the request names could not be looked up.
-pub async fn explain(
-    snapshot: &Snapshot,
-    view: &RequestView<'_>,
-    identity: &Identity,
-    now: Timestamp,
-) -> Result<Explanation, Failure> {
-    if view.peer.is_some() {
-        snapshot.peers.admit(view.peer)?;
-    }
-    ask::check_size(view, &snapshot.request)?;
-    let target = Target::parse(view.target, snapshot.routes.root_path()).map_err(|_| DenyReason::PathMalformed)?;
-    let input = Input { headers: &view.headers, path: &target.path, query: target.query, pass_through: None };
-    let method = Method::parse(view.method).ok_or(DenyReason::MethodNotAllowed)?;
-    let found = snapshot.routes.find(&target.path);
-    if snapshot.routes.is_public(&target.path) {
-        return Ok(Explanation::of_open("public", public(snapshot, &input, method, found.as_ref(), now)));
-    }
-    if let Some(found) = found.as_ref().filter(|found| found.is_open(method)) {
-        return Ok(Explanation::of_open(found.route.id, open(snapshot, &input, method, Some(found), now)));
-    }
-    check_upgrade(view, method, found.as_ref())?;
-    if matches!(identity, Identity::Anonymous) {
-        return Err(DenyReason::CredentialMissing.into());
-    }
-    let facts = facts(snapshot, identity, &input, method, found.as_ref(), now);
-    let ask = read(snapshot, view, &facts, &target);
-    let named = match &ask {
-        Ok(ask) => snapshot.authenticator.named(ask, identity, &snapshot.request).await?,
-        Err(_) => Named::default(),
-    };
-    let read = ask.as_ref().map_err(|reason| *reason);
-    let responses = guard(snapshot, view, &facts, &target, read);
-    let guarded = responses.as_ref().map_err(|reason| *reason);
-    let asked = Asked::new(facts, read, &named, &snapshot.models).with_responses(guarded);
-    let checks = CHECKS.iter().map(|check| (check.name, check.run(&asked))).collect();
-    let mutations = snapshot.headers.mutations(identity, asked.about(), &[], &input);
-    let route = found.as_ref().map_or("unknown", |found| found.route.id);
-    let responses = responses.unwrap_or_default();
-    Ok(Explanation { route, ask, named, responses, checks, mutations })
 }
 
 /// An upgrade is checked once, and what follows is not: it is a GET of a WebSocket to a route that names
@@ -288,7 +253,14 @@ fn read(
         rules: &snapshot.request,
         wanted: policy::wanted(facts.identity, &snapshot.request),
     };
-    facts.found.map_or(Ok(Ask::default()), |found| ask::read(view, target.query, facts.method, found, &reading))
+    let found =
+        facts.found.map_or(Ok(Ask::default()), |found| ask::read(view, target.query, facts.method, found, &reading));
+    let end_user = facts.identity.bearer().and_then(|bearer| bearer.end_user.as_ref());
+    found.map(|ask| match end_user {
+        // What is vouched for wins over what is said (V131).
+        Some(end_user) => Ask { end_user: Some(end_user.clone()), end_user_in_query: false, ..ask },
+        None => ask,
+    })
 }
 
 /// What the request names of responses. Of a request that could not be read, another rule says so.

@@ -5,13 +5,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+mod tokens;
+
+pub use tokens::TokenMetrics;
+
+use crate::authn::outside::Service;
 use crate::store::cached::Stats;
 
 /// Everything that is counted.
@@ -31,6 +36,8 @@ pub struct Metrics {
     pub log_lines_dropped: Gauge,
     /// The key store and what is kept of its answers.
     pub store: StoreMetrics,
+    /// Tokens, and the keys of their issuers.
+    pub tokens: TokenMetrics,
     /// Requests whose response ids are rewritten.
     pub response_ids: ResponseIdMetrics,
 }
@@ -59,6 +66,7 @@ impl Default for Metrics {
             panics: Counter::default(),
             log_lines_dropped: Gauge::default(),
             store: StoreMetrics::default(),
+            tokens: TokenMetrics::default(),
             response_ids: ResponseIdMetrics::default(),
         };
         let registry = &mut metrics.registry;
@@ -72,6 +80,7 @@ impl Default for Metrics {
         let help = "Log lines dropped because their reader was too slow";
         registry.register("log_lines_dropped", help, metrics.log_lines_dropped.clone());
         metrics.store.register(registry);
+        metrics.tokens.register(registry);
         metrics.response_ids.register(registry);
         for result in ["success", "failure"] {
             // Zero from the start, so that an alert on an increase sees the first one.
@@ -200,12 +209,18 @@ impl Metrics {
         self.reloads.get_or_create(&ReloadLabels { result }).inc();
     }
 
-    /// The exposition text (`OpenMetrics` 1.0).
+    /// The exposition text (`OpenMetrics` 1.0), with the counters of the services that are asked about callers.
     #[must_use]
-    pub fn render(&self) -> String {
+    pub fn render<'a>(&self, services: impl Iterator<Item = Service<'a>>) -> String {
+        let mut of_services = Registry::with_prefix("tollgate");
+        for service in services {
+            service.calls.register(service.name, service.cached, &mut of_services);
+        }
         let mut text = String::new();
         // Writing to a string does not fail.
-        encode(&mut text, &self.registry).ok();
+        encode_registry(&mut text, &self.registry).ok();
+        encode_registry(&mut text, &of_services).ok();
+        encode_eof(&mut text).ok();
         text
     }
 }

@@ -10,9 +10,14 @@ use crate::store::{Directory, Found, Store};
 /// credential (S-075, S-077).
 pub(super) async fn identify(credential: &Credential, store: &Store) -> Result<Identified, Failure> {
     let text = credential.secret.expose();
-    if !text.starts_with("sk-") {
+    if !is_one(text) {
         return Err(DenyReason::CredentialNotAKey.into());
     }
     let Found { record, stale } = store.key(&KeyHash::of(text)).await?.ok_or(DenyReason::CredentialUnknown)?;
-    Ok(Identified { identity: Identity::VirtualKey(record), stale })
+    Ok(Identified::new(Identity::VirtualKey(record), stale))
+}
+
+/// Whether a text claims to be a virtual key. Then it is never read as anything else (S-131, W24).
+pub(super) fn is_one(text: &str) -> bool {
+    text.starts_with("sk-")
 }

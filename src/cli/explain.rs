@@ -12,7 +12,10 @@ use serde::Deserialize;
 use super::{Done, manage};
 use crate::authn::Failure;
 use crate::config::load::{load, process_environment};
+use crate::core::credential::{Credential, Secret};
 use crate::core::deny::DenyReason;
+use crate::core::extract::Place;
+use crate::core::header::HeaderName;
 use crate::core::identity::Identity;
 use crate::core::request::{BodyView, Fidelity, HeaderView, RequestView};
 use crate::core::route::catalogue::{CATALOGUE, ModelRule};
@@ -26,14 +29,18 @@ use crate::telemetry;
 #[command(after_help = "\
 Examples:
   tollgate explain --config tollgate.yaml --as ada-laptop POST /v1/chat/completions --model gpt-4o
+  tollgate explain --config tollgate.yaml --token - GET /v1/models < token.txt
   tollgate explain --config tollgate.yaml --decision line.json      # a line of the decision log, or - for stdin")]
 pub(super) struct Arguments {
     /// The configuration file
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// The caller: a key's alias, the first digits of its hash (8 or more), `master`, or `nobody`
-    #[arg(long = "as", value_name = "CALLER", required_unless_present = "decision")]
+    #[arg(long = "as", value_name = "CALLER", required_unless_present_any = ["decision", "token"])]
     caller: Option<String>,
+    /// A token of an identity provider, in a file or `-` for standard input, in place of a caller
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["caller", "decision"])]
+    token: Option<PathBuf>,
     /// A decision-log line in a file, or `-` for standard input, in place of a request
     #[arg(long, value_name = "FILE", conflicts_with_all = ["method", "path"])]
     decision: Option<PathBuf>,
@@ -73,7 +80,6 @@ pub(super) fn run(arguments: &Arguments) -> Done {
     let snapshot = &configuration.snapshot;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
-    let identity = runtime.block_on(find_caller(snapshot, &question.caller))?;
     let entries = question.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let body = question.body.as_deref().map_or(BodyView::NotSent, |bytes| BodyView::Complete {
         bytes,
@@ -85,8 +91,16 @@ pub(super) fn run(arguments: &Arguments) -> Done {
         method: &question.method,
         target: &question.target,
         peer: arguments.from,
+        principal: None,
         headers: HeaderView::new(entries, Fidelity::Exact),
         body,
+    };
+    let identity = match &arguments.token {
+        None => runtime.block_on(find_caller(snapshot, &question.caller))?,
+        Some(file) => match runtime.block_on(bearer(snapshot, &view, file))? {
+            Ok(identity) => identity,
+            Err(reason) => return Ok(format!("denied before any rule is asked: {}\n", in_words(reason))),
+        },
     };
     let mut lines = facts::of_caller(&identity);
     let outcome = match runtime.block_on(engine::explain(snapshot, &view, &identity, telemetry::now())) {
@@ -153,6 +167,30 @@ async fn find_caller(snapshot: &Snapshot, caller: &str) -> Result<Identity, Stri
     }
 }
 
+/// Who has a token, or why it is nobody. The issuer's keys are fetched, as they would be.
+async fn bearer(
+    snapshot: &Snapshot,
+    view: &RequestView<'_>,
+    file: &Path,
+) -> Result<Result<Identity, DenyReason>, String> {
+    if snapshot.authenticator.jwt.is_none() {
+        return Err("the configuration has no section `jwt`, so that no token is believed".to_owned());
+    }
+    let text = String::from_utf8(read(file)?).map_err(|_| "the token is no text".to_owned())?;
+    let place = HeaderName::new("authorization").map(Place::Header);
+    let credential = Credential { secret: Secret::new(text.trim()), places: place.into_iter().collect() };
+    match engine::recognise(snapshot, view, &credential, telemetry::now()).await {
+        Ok(identity) => Ok(Ok(identity)),
+        Err(Failure::Denied(reason)) => Ok(Err(reason)),
+        Err(Failure::Outage(_)) => {
+            let errors = snapshot.authenticator.key_status().into_iter();
+            let errors: Vec<_> =
+                errors.filter_map(|status| Some(format!("; {}: {}", status.issuer, status.last_error?))).collect();
+            Err(format!("it could not be found out who has the token{}", errors.concat()))
+        }
+    }
+}
+
 fn question(arguments: &Arguments) -> Result<Question, String> {
     if let Some(file) = &arguments.decision {
         return recorded(&read(file)?);
@@ -206,6 +244,11 @@ fn recorded(line: &[u8]) -> Result<Question, String> {
     let caller = match (line.method.as_deref(), line.key_hash) {
         (_, Some(hash)) => hash,
         (Some("master_key"), None) => "master".to_owned(),
+        (Some(vouched), None) if !["virtual_key", "anonymous"].contains(&vouched) => {
+            return Err(format!(
+                "the caller is known by `{vouched}`, and the log holds no token; give one, with `--token -`"
+            ));
+        }
         _ => "nobody".to_owned(),
     };
     let body = (method == "POST").then(|| model.filter(|_| !in_path).map_or(b"{}".to_vec(), |model| naming(&model)));

@@ -1,5 +1,6 @@
 //! What was written becomes what will run. Every problem is reported at once.
 
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,12 +11,14 @@ use super::raw::{
     RawConfig, RawCredentials, RawEnvoy, RawHeaders, RawKeyFile, RawKeys, RawLimits, RawListen, RawSource,
     RawUpstreamCredential,
 };
-use super::{keys, models, request, response_ids, routes, secret, store};
+use super::{custom, jwt, keys, models, oauth2, request, response_ids, routes, secret, store};
+use crate::authn::outside::Outside;
 use crate::authn::{Authenticator, MasterKey};
 use crate::core::ask::BodyLimits;
 use crate::core::extract::{CREDENTIAL_HEADERS, Extractor, OptionalSource};
 use crate::core::header::{HeaderName, HeaderValue};
 use crate::core::mutate::HeaderPolicy;
+use crate::core::route::RouteTable;
 use crate::core::route::groups::GroupNames;
 use crate::engine::Snapshot;
 use crate::store::{DatabaseStore, FileStore, Store};
@@ -35,6 +38,31 @@ impl Section<'_, '_> {
 
     pub(super) fn warning(&mut self, place: &str, text: impl Into<String>) {
         self.warnings.add(self.file, place, text);
+    }
+
+    /// How many problems there are so far.
+    pub(super) fn problems(&self) -> usize {
+        self.problems.iter().count()
+    }
+
+    /// A small file that the configuration names, beside it.
+    pub(super) fn bytes(&mut self, place: &str, file: &Path) -> Option<Vec<u8>> {
+        const MOST: u64 = 1024 * 1024;
+        let path = self.file.parent().unwrap_or(Path::new("")).join(file);
+        self.reader.files.push(path.clone());
+        let mut bytes = Vec::new();
+        let read = std::fs::File::open(&path).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes));
+        match read {
+            Ok(_) if bytes.len() as u64 <= MOST => Some(bytes),
+            Ok(_) => {
+                self.problem(place, format!("`{}` has more than 1 MiB", path.display()));
+                None
+            }
+            Err(error) => {
+                self.problem(place, format!("cannot read `{}`: {error}", path.display()));
+                None
+            }
+        }
     }
 
     pub(super) fn secret(&mut self, place: &str, written: &str) -> Option<crate::core::credential::Secret> {
@@ -60,7 +88,7 @@ pub(super) fn configuration(
     let mut section = Section { file, reader, problems, warnings: &mut warnings };
     check_listen(&raw.listen, &mut section);
     check_limits(&raw.limits, &raw.envoy, &mut section);
-    let extractor = extractor(&raw.credentials, &mut section);
+    let extractor = extractor(&raw.credentials, raw.jwt.is_some(), &mut section);
     let headers = headers(&raw.headers, &mut section);
     // Names are known even where a group is not sound, so that a key file is not blamed for it.
     let names = GroupNames::new(raw.routes.groups.keys().cloned().collect());
@@ -68,7 +96,7 @@ pub(super) fn configuration(
     let peers = request::peers(&raw.request, &mut section);
     let request = request::compile(&raw.request, &raw.end_users, raw.proxy_budget, &mut section);
     let models = models::compile(&raw.models, &raw.model_group_alias, &mut section);
-    let authenticator = authenticator(&raw, &names, &mut section);
+    let authenticator = authenticator(&raw, &names, routes.as_ref().map(|(table, _)| table), &mut section);
     let responses = response_ids::compile(raw.response_ids.as_ref(), &mut section);
     let version = section.reader.version();
     let extractor = extractor?;
@@ -76,6 +104,8 @@ pub(super) fn configuration(
     let (routes, rules) = routes?;
     let configured = extractor.custom_header.iter().chain(routes.credential_headers()).cloned();
     let headers = headers?.with_credential_headers(configured);
+    let vouching = authenticator.iter().filter_map(|authenticator| authenticator.outside.proxy.as_ref());
+    let headers = headers.with_credential_headers(vouching.flat_map(|proxy| proxy.who.names().cloned()));
     let (authenticator, request, models, peers) = (authenticator?, request?, models?, peers?);
     let responses = responses?;
     let snapshot = Snapshot {
@@ -97,10 +127,16 @@ pub(super) fn configuration(
 
 /// Somebody must be able to come in: without a master key and without keys every request would be refused,
 /// and an open door is not offered (LiteLLM LOOK-4, SEC-39).
-fn authenticator(raw: &RawConfig, names: &GroupNames, section: &mut Section<'_, '_>) -> Option<Authenticator> {
+fn authenticator(
+    raw: &RawConfig,
+    names: &GroupNames,
+    table: Option<&RouteTable>,
+    section: &mut Section<'_, '_>,
+) -> Option<Authenticator> {
     let (master_key, keys) = (raw.master_key.as_deref(), raw.keys.as_ref());
-    if master_key.is_none() && keys.is_none() && raw.store.is_none() {
-        section.problem("", "nobody could get in: set `master_key`, `keys.file` or `store`");
+    let somebody = raw.jwt.is_some() || raw.custom_authenticator.is_some() || oauth2::is_somebody(&raw.oauth2);
+    if master_key.is_none() && keys.is_none() && raw.store.is_none() && !somebody {
+        section.problem("", "nobody could get in: set `master_key`, `keys.file`, `store` or `jwt`");
         return None;
     }
     if keys.is_some() && raw.store.is_some() {
@@ -122,11 +158,36 @@ fn authenticator(raw: &RawConfig, names: &GroupNames, section: &mut Section<'_, 
             .map(|spec| Store::Database(Arc::new(DatabaseStore::new(spec)))),
         (None, None) => Some(Store::File(Box::default())),
     };
+    let tokens = jwt::compile(raw, table, store.as_ref(), section);
     let master_key = match master {
         Some(compiled) => Some(compiled?),
         None => None,
     };
-    Some(Authenticator { master_key, store: store? })
+    let outside = outside(raw, section);
+    let (store, jwt::Compiled { verifier, bearers, writer }) = (store?, tokens?);
+    Some(Authenticator { master_key, store, jwt: verifier, bearers, writer, outside: outside? })
+}
+
+/// Nobody is asked about what another was asked about before.
+fn outside(raw: &RawConfig, section: &mut Section<'_, '_>) -> Option<Outside> {
+    const PLACE: &str = "custom_authenticator.credentials";
+    let compiled = oauth2::compile(&raw.oauth2, raw.jwt.as_ref(), &raw.headers.prefix, section);
+    let custom = match raw.custom_authenticator.as_ref().map(|custom| custom::compile(custom, section)) {
+        None => None,
+        Some(custom) => Some(custom?),
+    };
+    let oauth2::Compiled { introspection, overrides, userinfo, proxy } = compiled?;
+    let asked = custom.as_ref().map(|custom| custom.who.credentials());
+    if asked.is_some_and(|asked| asked.opaque) && (introspection.is_some() || userinfo.is_some()) {
+        section.problem(PLACE, "with `opaque` nobody in `oauth2` would ever be asked; remove one");
+    }
+    if asked.is_some_and(|asked| asked.jwt) && raw.jwt.is_some() {
+        section.problem(PLACE, "with `jwt` no token would ever be verified by section `jwt`; remove one");
+    }
+    if custom.as_ref().is_some_and(|custom| custom.who.validates_claims()) && raw.jwt.is_none() {
+        section.problem("custom_authenticator.validate_claims", "no claims are verified without section `jwt`");
+    }
+    Some(Outside { custom, introspection, overrides, userinfo, proxy })
 }
 
 fn compile_master_key(written: &str, section: &mut Section<'_, '_>) -> Option<MasterKey> {
@@ -155,7 +216,7 @@ fn key_file(
     keys::compile(&context, &raw, section.problems, section.warnings)
 }
 
-fn extractor(raw: &RawCredentials, section: &mut Section<'_, '_>) -> Option<Extractor> {
+fn extractor(raw: &RawCredentials, tokens: bool, section: &mut Section<'_, '_>) -> Option<Extractor> {
     let custom_header = match raw.header.as_ref().map(|name| HeaderName::new(name)) {
         None => None,
         Some(Some(name)) => Some(name),
@@ -170,7 +231,7 @@ fn extractor(raw: &RawCredentials, section: &mut Section<'_, '_>) -> Option<Extr
         RawSource::AwsSigv4 => OptionalSource::AwsSigV4,
         RawSource::LitellmUserApiKey => OptionalSource::LitellmUserApiKey,
     });
-    Some(Extractor { custom_header, optional: optional.collect() })
+    Some(Extractor { custom_header, optional: optional.collect(), tokens })
 }
 
 fn headers(raw: &RawHeaders, section: &mut Section<'_, '_>) -> Option<HeaderPolicy> {

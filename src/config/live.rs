@@ -99,7 +99,7 @@ impl Live {
             }
             Ok(Configuration { mut snapshot, settings, warnings: _ }) => {
                 if let Some(new) = Arc::get_mut(&mut snapshot) {
-                    new.authenticator.store.succeed(&self.snapshot().authenticator.store);
+                    new.authenticator.succeed(&self.snapshot().authenticator);
                 }
                 status.restart_needed = self.restart_needed(&settings);
                 let changed = snapshot.version != before.version;

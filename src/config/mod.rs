@@ -1,10 +1,13 @@
 //! From files to one [`Snapshot`](crate::engine::Snapshot): what was written, and what will run.
 
 pub mod compile;
+mod custom;
+mod jwt;
 pub mod keys;
 pub mod live;
 pub mod load;
 mod models;
+mod oauth2;
 mod permissions;
 pub mod problem;
 pub mod raw;

@@ -2,8 +2,10 @@
 //!
 //! Doc comments here become the descriptions of `docs/config.schema.json` and `docs/keys.schema.json`.
 
+mod jwt;
 mod keys;
 mod models;
+mod oauth2;
 mod records;
 mod request;
 mod response_ids;
@@ -16,8 +18,16 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use jwt::{
+    OneOrMany, RawIssuer, RawJwt, RawKeyTemplate, RawRbacRole, RawRoleMap, RawRoleMapping, RawRolePermission,
+    RawScopeMapping, RawUnregistered,
+};
 pub use keys::{RawJwtKeyMapping, RawKey, RawKeyFile, RawMembership, RawOrganization, RawTeam, RawTeamRole, RawUser};
 pub use models::{RawEndUsers, RawModel};
+pub use oauth2::{
+    RawAsked, RawClientAuthentication, RawCustomAuthenticator, RawIntrospection, RawOauth2, RawOverridePath,
+    RawProxyHeaders, RawRoutingOverride, RawUserInfo,
+};
 pub use records::{
     RawAccessGroup, RawAgent, RawBudget, RawEndUser, RawModelBudget, RawProject, RawTag, RawTeamMembership, RawWindow,
 };
@@ -40,6 +50,13 @@ pub struct RawConfig {
     pub keys: Option<RawKeys>,
     /// A database of virtual keys, in place of `keys`.
     pub store: Option<RawStore>,
+    /// Identity providers whose tokens let in, beside keys.
+    pub jwt: Option<RawJwt>,
+    /// Callers for whom an authorization server, an `OpenID` provider or a proxy in front vouches.
+    #[serde(default)]
+    pub oauth2: RawOauth2,
+    /// A service of your own that says who callers are.
+    pub custom_authenticator: Option<RawCustomAuthenticator>,
     /// Where credentials are read from, beside the usual headers.
     #[serde(default)]
     pub credentials: RawCredentials,

@@ -210,7 +210,13 @@ fn method_of(raw: RawMethod) -> Method {
     }
 }
 
-fn choice(place: &str, entries: &[String], table: &RouteTable, section: &mut Section<'_, '_>) -> Option<RouteChoice> {
+/// A list of groups and paths.
+pub(super) fn choice(
+    place: &str,
+    entries: &[String],
+    table: &RouteTable,
+    section: &mut Section<'_, '_>,
+) -> Option<RouteChoice> {
     let choice = RouteChoice::compile(entries.iter().map(String::as_str), table);
     choice
         .map_err(|errors| {

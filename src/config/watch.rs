@@ -95,7 +95,7 @@ impl Watch {
         // Somebody went on writing while the files were read: the loop comes round again.
         if self.fingerprint() == settled {
             self.apply(loaded, forced);
-            self.live.snapshot().authenticator.store.open().await;
+            self.live.snapshot().authenticator.open().await;
         }
     }
 

@@ -25,6 +25,16 @@ pub enum Outage {
     StoreUnavailable,
     /// More is asked of the key store than it may be asked at one time.
     StoreOverloaded,
+    /// The keys of the token's issuer cannot be had.
+    IssuerUnavailable,
+    /// A client's key has to be registered first, and too many are waiting.
+    RegistrationsFull,
+    /// The authorization server, or the provider's `UserInfo`, does not answer.
+    AuthorizationServer,
+    /// The deployment's own authenticator does not answer.
+    Authenticator,
+    /// More is asked of either than it may be asked at one time.
+    AuthenticationOverloaded,
     /// A fault of our own was caught.
     Internal,
 }
@@ -38,6 +48,11 @@ impl Outage {
             Self::Overloaded => "overloaded",
             Self::StoreUnavailable => "store_unavailable",
             Self::StoreOverloaded => "store_overloaded",
+            Self::IssuerUnavailable => "issuer_unavailable",
+            Self::RegistrationsFull => "registrations_full",
+            Self::AuthorizationServer => "authorization_server_unavailable",
+            Self::Authenticator => "authenticator_unavailable",
+            Self::AuthenticationOverloaded => "authentication_overloaded",
             Self::Internal => "internal",
         }
     }

@@ -3,6 +3,10 @@
 //! A [`DenyReason`] is a decision about the caller. "Could not find out" is an
 //! [`Outage`](crate::core::decision::Outage) and never in this table.
 
+mod token;
+
+pub use token::TokenDenial;
+
 /// Why a request was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DenyReason {
@@ -160,6 +164,8 @@ pub enum DenyReason {
     ResponseUnreadable,
     /// The response belongs to another upstream.
     ResponseElsewhere,
+    /// What only callers with a token meet.
+    Token(TokenDenial),
 }
 
 /// How a reason goes out.
@@ -177,7 +183,11 @@ pub struct Refusal {
 
 impl DenyReason {
     /// Every reason, for the guards that want all of them covered.
-    pub const ALL: [Self; 77] = [
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::PLAIN.into_iter().chain(TokenDenial::ALL.map(Self::Token))
+    }
+
+    const PLAIN: [Self; 77] = [
         Self::PathMalformed,
         Self::MethodNotAllowed,
         Self::UpgradeNotAllowed,
@@ -332,6 +342,7 @@ impl DenyReason {
             Self::EndUserBudgetExceeded => ("end_user_budget_exceeded", 429, "budget_exceeded", "the budget of the end user is spent"),
             Self::EndUserModelBudgetExceeded => ("end_user_model_budget_exceeded", 429, "budget_exceeded", "the budget of the end user for this model is spent"),
             Self::TagBudgetExceeded => ("tag_budget_exceeded", 429, "budget_exceeded", "the budget of a tag of the request is spent"),
+            Self::Token(denial) => return denial.refusal(),
             Self::ProxyBudgetExceeded => ("proxy_budget_exceeded", 429, "budget_exceeded", "the budget of this deployment is spent"),
             Self::ResponseIdsOff => ("response_ids_off", 403, "auth_error", "this deployment does not let responses be named; it has no `response_ids`"),
             Self::ResponseIdNotAllowed => ("response_id_not_allowed", 400, "invalid_request_error", "a response is named where none is read; `previous_response_id` belongs into the JSON body of the Responses API"),
@@ -374,9 +385,9 @@ mod tests {
 
     #[test]
     fn labels_are_unique_and_policy_is_never_a_server_error() {
-        let labels: HashSet<_> = DenyReason::ALL.iter().map(|reason| reason.refusal().label).collect();
-        assert_eq!(labels.len(), DenyReason::ALL.len());
-        for reason in DenyReason::ALL {
+        let labels: HashSet<_> = DenyReason::all().map(|reason| reason.refusal().label).collect();
+        assert_eq!(labels.len(), DenyReason::all().count());
+        for reason in DenyReason::all() {
             assert!((400..500).contains(&reason.refusal().status), "{reason:?}");
         }
     }

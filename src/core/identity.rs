@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::core::record::permissions::{Guardrails, ObjectGrants};
 use crate::core::record::{KeyRecord, Member, Organization, Project, Role, Team, User};
+use crate::core::route::select::RouteChoice;
 
 /// The caller. There is no empty or default identity (S-179): each variant is somebody, or the
 /// explicit nobody of a public route.
@@ -38,8 +39,12 @@ pub struct Bearer {
     pub end_user: Option<String>,
     /// The only models that scopes and role permissions leave, taken literally (LiteLLM 4.3.2, 4.4).
     pub models: Option<Vec<String>>,
+    /// Routes that a scope, a role, or being a team's leaves: each list must hold the request's.
+    pub routes: Vec<Arc<RouteChoice>>,
     /// When the token expires.
     pub expires: Option<Timestamp>,
+    /// Whether `record` is that of a virtual key, which stands for the token (LiteLLM 7.3).
+    pub registered: bool,
     /// What the directory knows of user, team and organisation: a key's record without a key.
     pub record: Arc<KeyRecord>,
 }
@@ -96,7 +101,17 @@ impl Identity {
     pub fn key(&self) -> Option<&KeyRecord> {
         match self {
             Self::VirtualKey(key) => Some(key),
-            Self::MasterKey | Self::Bearer(_) | Self::Anonymous => None,
+            Self::Bearer(bearer) => bearer.registered.then_some(&*bearer.record),
+            Self::MasterKey | Self::Anonymous => None,
+        }
+    }
+
+    /// The bearer of a token.
+    #[must_use]
+    pub fn bearer(&self) -> Option<&Bearer> {
+        match self {
+            Self::Bearer(bearer) => Some(bearer),
+            Self::MasterKey | Self::VirtualKey(_) | Self::Anonymous => None,
         }
     }
 
@@ -115,8 +130,8 @@ impl Identity {
     pub fn key_hash(&self) -> Option<String> {
         match self {
             Self::MasterKey => Some(MASTER_KEY_ALIAS.to_owned()),
-            Self::VirtualKey(key) => Some(key.hash.to_hex()),
-            Self::Bearer(_) | Self::Anonymous => None,
+            Self::VirtualKey(_) | Self::Bearer(_) => self.key().map(|key| key.hash.to_hex()),
+            Self::Anonymous => None,
         }
     }
 
@@ -140,6 +155,13 @@ impl Identity {
             Self::Bearer(bearer) => bearer.user_id.as_deref(),
             Self::VirtualKey(_) | Self::Anonymous => self.user().map(|user| user.id.as_str()),
         }
+    }
+
+    /// The e-mail address of the owner's record, else the one that was claimed.
+    #[must_use]
+    pub fn email(&self) -> Option<&str> {
+        let of_row = self.user().and_then(|user| user.email.as_deref());
+        of_row.or_else(|| self.bearer()?.email.as_deref())
     }
 
     /// The role. A key without an owner has none (LiteLLM AUTHZ-21).

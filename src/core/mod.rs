@@ -16,6 +16,7 @@ pub mod limits;
 pub mod model_list;
 pub mod models;
 pub mod mutate;
+pub mod oauth2;
 pub mod path;
 pub mod peer;
 pub mod policy;

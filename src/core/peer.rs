@@ -6,6 +6,16 @@ use ipnet::{IpNet, Ipv4Net};
 
 use crate::core::deny::DenyReason;
 
+/// Who is at the other end of the proxy's connection, in the proxy's own words.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Peer<'a> {
+    /// The address; none when that is no IP address.
+    pub address: Option<IpAddr>,
+    /// The name in a client certificate that the proxy has verified: the URI, the DNS name, or the subject. None
+    /// without one.
+    pub principal: Option<&'a str>,
+}
+
 /// The networks requests may come from; all, where none are named.
 #[derive(Debug, Clone, Default)]
 pub struct PeerRule(Option<Vec<IpNet>>);

@@ -2,6 +2,8 @@
 
 use ::core::net::IpAddr;
 
+use crate::core::peer::Peer;
+
 /// The request under judgement.
 #[derive(Debug, Clone)]
 pub struct RequestView<'a> {
@@ -13,10 +15,20 @@ pub struct RequestView<'a> {
     pub target: &'a str,
     /// The peer of the connection as the proxy knows it; none when that is no IP address.
     pub peer: Option<IpAddr>,
+    /// The name in the peer's client certificate, which the proxy has verified; none without one.
+    pub principal: Option<&'a str>,
     /// All request headers.
     pub headers: HeaderView<'a>,
     /// What is known of the body.
     pub body: BodyView<'a>,
+}
+
+impl<'a> RequestView<'a> {
+    /// Who is at the other end of the proxy's connection.
+    #[must_use]
+    pub fn sender(&self) -> Peer<'a> {
+        Peer { address: self.peer, principal: self.principal }
+    }
 }
 
 /// The body, or why it cannot be judged.

@@ -18,6 +18,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing_appender::non_blocking::ErrorCounter;
 
+use crate::authn::jwks::KeyStatus;
+use crate::authn::outside::Service;
 use crate::config::live::{Live, Status};
 use crate::metrics::Metrics;
 
@@ -95,10 +97,14 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
         admin.metrics.store.show(stats);
         admin.metrics.keys.set(i64::try_from(stats.keys.load(Ordering::Relaxed)).unwrap_or(i64::MAX));
     }
+    admin.metrics.tokens.show(&admin.live.snapshot().authenticator);
     if let Some(dropped) = &admin.log_lines_dropped {
         admin.metrics.log_lines_dropped.set(i64::try_from(dropped.dropped_lines()).unwrap_or(i64::MAX));
     }
-    ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], admin.metrics.render())
+    (
+        [(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")],
+        admin.metrics.render(admin.live.snapshot().authenticator.outside.services()),
+    )
 }
 
 #[derive(Serialize)]
@@ -107,8 +113,31 @@ struct Page {
     tollgate: &'static str,
     #[serde(flatten)]
     status: Status,
+    /// Keys of the issuers of tokens.
+    issuers: Vec<KeyStatus>,
+    /// Those who are asked about callers.
+    services: Vec<ServiceState>,
+}
+
+#[derive(Serialize)]
+struct ServiceState {
+    name: &'static str,
+    /// Why the latest question got no answer, if it got none.
+    failing: Option<&'static str>,
+    /// How many callers are remembered.
+    cached: usize,
+}
+
+impl From<Service<'_>> for ServiceState {
+    fn from(service: Service<'_>) -> Self {
+        Self { name: service.name, failing: service.calls.failing(), cached: service.cached }
+    }
 }
 
 async fn config(State(admin): State<Admin>) -> impl IntoResponse {
-    Json(Page { tollgate: env!("CARGO_PKG_VERSION"), status: Status::clone(&admin.live.status()) })
+    let snapshot = admin.live.snapshot();
+    let issuers = snapshot.authenticator.key_status();
+    let services = snapshot.authenticator.outside.services().map(ServiceState::from).collect();
+    let status = Status::clone(&admin.live.status());
+    Json(Page { tollgate: env!("CARGO_PKG_VERSION"), status, issuers, services })
 }

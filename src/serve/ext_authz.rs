@@ -37,14 +37,14 @@ impl ExtAuthz {
         Self { live, metrics, slots: Semaphore::new(concurrent_checks) }
     }
 
-    async fn decide(&self, snapshot: &Arc<Snapshot>, http: Option<&HttpRequest>, peer: Option<IpAddr>) -> Verdict {
+    async fn decide(&self, snapshot: &Arc<Snapshot>, http: Option<&HttpRequest>, source: &Peer) -> Verdict {
         let Ok(_slot) = self.slots.try_acquire() else {
             return unknown(Outage::Overloaded);
         };
         let Some(http) = http else {
             return unknown(Outage::RequestMissing);
         };
-        let view = view(http, peer);
+        let view = view(http, source);
         let judged = AssertUnwindSafe(engine::judge(snapshot, &view, telemetry::now())).catch_unwind().await;
         judged.unwrap_or_else(|_| {
             // One request fails; the process, and every other request, goes on (S-252).
@@ -60,10 +60,10 @@ impl Authorization for ExtAuthz {
         let start = Instant::now();
         let _in_flight = InFlight::enter(&self.metrics);
         let attributes = request.into_inner().attributes.unwrap_or_default();
-        let peer = attributes.source.as_ref().and_then(peer);
+        let source = attributes.source.unwrap_or_default();
         let http = attributes.request.and_then(|request| request.http);
         let snapshot = self.live.snapshot();
-        let verdict = self.decide(&snapshot, http.as_ref(), peer).await;
+        let verdict = self.decide(&snapshot, http.as_ref(), &source).await;
         let id = http.as_ref().map_or("", request_id);
         let answer = answer(&verdict, &snapshot.version, id, http.as_ref());
         let took = start.elapsed();
@@ -112,6 +112,19 @@ fn answer(verdict: &Verdict, version: &str, id: &str, http: Option<&HttpRequest>
         Decision::Indeterminate(Outage::StoreOverloaded) => {
             Err(Status::resource_exhausted("too many questions to the key store at one time"))
         }
+        Decision::Indeterminate(Outage::AuthorizationServer) => {
+            Err(Status::unavailable("the authorization server does not answer"))
+        }
+        Decision::Indeterminate(Outage::Authenticator) => Err(Status::unavailable("the authenticator does not answer")),
+        Decision::Indeterminate(Outage::AuthenticationOverloaded) => {
+            Err(Status::resource_exhausted("too many questions about callers at one time"))
+        }
+        Decision::Indeterminate(Outage::IssuerUnavailable) => {
+            Err(Status::unavailable("the keys of the token's issuer cannot be had"))
+        }
+        Decision::Indeterminate(Outage::RegistrationsFull) => {
+            Err(Status::resource_exhausted("too many clients wait for a key at one time"))
+        }
         Decision::Indeterminate(Outage::Internal) => Err(Status::internal("the check could not be decided")),
     }
 }
@@ -125,10 +138,12 @@ fn peer(source: &Peer) -> Option<IpAddr> {
 }
 
 /// Borrows our view from Envoy's message.
-fn view(http: &HttpRequest, peer: Option<IpAddr>) -> RequestView<'_> {
+fn view<'a>(http: &'a HttpRequest, source: &'a Peer) -> RequestView<'a> {
     let headers = headers(http);
     let body = body(http, &headers);
-    RequestView { id: request_id(http), method: &http.method, target: target(http, &headers), peer, headers, body }
+    let principal = Some(source.principal.as_str()).filter(|name| !name.is_empty());
+    let (id, target, peer) = (request_id(http), target(http, &headers), peer(source));
+    RequestView { id, method: &http.method, target, peer, principal, headers, body }
 }
 
 /// The request target as the upstream will get it. Envoy puts `!` for bytes that are not UTF-8 into

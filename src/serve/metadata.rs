@@ -60,7 +60,7 @@ pub(super) fn of(verdict: &Verdict, version: &str, request_id: &str) -> Struct {
                 "user",
                 object([
                     ("id", text(identity.user_id())),
-                    ("email", text(identity.user().and_then(|user| user.email.as_deref()))),
+                    ("email", text(identity.email())),
                     ("role", text(identity.role().map(Role::as_str))),
                 ]),
             ),
@@ -76,11 +76,18 @@ pub(super) fn of(verdict: &Verdict, version: &str, request_id: &str) -> Struct {
             ("project", named(identity.project().map(|project| (&project.id, project.alias.as_deref())))),
             ("agent", named(key.and_then(|key| key.agent.as_ref()).map(|agent| (&agent.id, None)))),
         ]);
+        fields.push(("token", token(identity)));
         fields.extend(subjects(identity, evidence, ask));
         fields.push(("guardrails", guardrails(&identity.guardrails())));
         fields.push(("permissions", evidence.grant.as_ref().and_then(permissions)));
     }
     structure(fields)
+}
+
+fn token(identity: &Identity) -> Option<Value> {
+    let bearer = identity.bearer()?;
+    let expires = bearer.expires.map(|expires| expires.to_string());
+    object([("issuer", text(bearer.issuer.as_deref())), ("expires_at", text(expires.as_deref()))])
 }
 
 /// What `ext_proc` is told. The ids are the caller's spelling: the provider's are for the upstream.

@@ -1,5 +1,6 @@
 //! Writing to a store: for operators, and never on the way of a request.
 
+mod members;
 mod rows;
 
 use serde_json::{Map, Value, json};

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::rows::Unreadable;
 use super::{AlsoKnownAs, Answer, ClaimValue, Directory, Found, Resolved, Standing};
 use crate::core::budget::Budget;
 use crate::core::credential::KeyHash;
@@ -41,8 +42,8 @@ pub struct FilePlaces {
     pub members: HashMap<(String, String), Arc<Member>>,
     /// Ids by other names.
     pub names: HashMap<AlsoKnownAs, Resolved>,
-    /// Keys by what tokens claim.
-    pub mapped_keys: HashMap<ClaimValue, KeyHash>,
+    /// Keys by what tokens claim; none, where the mapping is turned off.
+    pub mapped_keys: HashMap<ClaimValue, Option<KeyHash>>,
 }
 
 /// A team, and what its keys inherit from it.
@@ -162,7 +163,10 @@ impl Directory for FileStore {
     }
 
     async fn mapped_key(&self, claim: &ClaimValue) -> Answer<KeyHash> {
-        Ok(self.places.mapped_keys.get(claim).map(|hash| Found::fresh(Arc::new(*hash))))
+        let problem = "the mapping is not active";
+        let off = Unreadable { table: "jwt_key_mappings", column: "is_active", problem };
+        let Some(mapped) = self.places.mapped_keys.get(claim) else { return Ok(None) };
+        Ok(Some(Found::fresh(Arc::new(mapped.ok_or(off)?))))
     }
 }
 

@@ -54,7 +54,8 @@ pub trait Directory {
     /// Whose name it is. `Ok(None)`: nobody's.
     fn resolve(&self, name: &AlsoKnownAs) -> impl Future<Output = Answer<Resolved>> + Send;
 
-    /// The virtual key that an active mapping names (LiteLLM LOOK-14). `Ok(None)`: none does.
+    /// The virtual key that a mapping names (LiteLLM LOOK-14). `Ok(None)`: none does. One that is turned off cannot be
+    /// believed: it is not as if it were not there (JWT W31).
     fn mapped_key(&self, claim: &ClaimValue) -> impl Future<Output = Answer<KeyHash>> + Send;
 }
 

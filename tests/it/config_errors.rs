@@ -102,7 +102,7 @@ fn an_open_door_is_not_offered() {
         "{}\n",
         "",
         &expect![[r#"
-            tollgate.yaml: nobody could get in: set `master_key`, `keys.file` or `store`
+            tollgate.yaml: nobody could get in: set `master_key`, `keys.file`, `store` or `jwt`
         "#]],
     );
     check(
@@ -488,4 +488,51 @@ fn what_weakens_response_ids_is_said() {
     assert!(warnings(&format!("{{ {keys}, allow_unmanaged: true }}")).contains("for a migration only"));
     let weak = warnings(&format!("{{ {keys}, litellm_keys: [sk-canary] }}"));
     assert!(weak.contains("litellm_keys[0]") && !weak.contains("canary"), "{weak}");
+}
+
+#[test]
+fn everything_wrong_with_issuers_and_claims_is_said_v026_v056_v094() {
+    check(
+        "keys: { file: keys.yaml }\njwt:\n  issuers:\n  - { issuer: 'http://idp.example.com', audience: a }\n  \
+         - { any_issuer: true, disable_audience_validation: true }\n  \
+         - { issuer: 'https://idp', jwks_url: 'https://u:canary@idp/keys', refresh_seconds: 1, audience: [] }\n  \
+         - { issuer: b, jwks_file: missing.json, jwks_hosts: [x], audience: a, disable_audience_validation: true }\n  \
+         - { issuer: c, jwks_file: bad.json, audience: a, user_id_jwt_field: '' }\n  \
+         user_roles_jwt_field: r\n  object_id_jwt_field: o\n  roles_jwt_field: r\n  scope_mappings: [{ scope: a }]\n  \
+         role_permissions: [{ role: team, routes: [nothing] }]\n  user_allowed_email_domain: a@b\n  user_id_upsert: true\n  \
+         unregistered_jwt_client_behavior: auto_register\n  max_cached_tokens: 0\n",
+        "keys: []",
+        &expect![[r#"
+            tollgate.yaml: jwt.user_allowed_roles: it goes with `user_roles_jwt_field`; set both, or none
+            tollgate.yaml: jwt.object_id_jwt_field: nothing says whether it names a team or a user; set `role_mappings`
+            tollgate.yaml: jwt.roles_jwt_field: it goes with `role_mappings` or `jwt_litellm_role_map`; set both, or none
+            tollgate.yaml: jwt.scope_mappings: it goes with `enforce_scope_based_access: true`; set both, or none
+            tollgate.yaml: jwt.role_permissions: it does nothing without `enforce_rbac: true`
+            tollgate.yaml: jwt.user_allowed_email_domain: nothing says where the address is, so that every token would be refused; set `user_email_jwt_field`
+            tollgate.yaml: jwt.user_allowed_email_domain: it is a domain, such as `example.com`
+            tollgate.yaml: jwt.max_cached_tokens: it must be between 1 and 1000000
+            tollgate.yaml: jwt.unregistered_jwt_client_behavior: nothing says which claim keys are registered for; set `virtual_key_claim_field`
+            tollgate.yaml: jwt.unregistered_jwt_client_behavior: there is nothing to write keys to; set `store`
+            tollgate.yaml: jwt.user_id_upsert: there is nothing to write to; set `store`
+            tollgate.yaml: jwt.issuers[0].issuer: keys are fetched from `https://` only, without user name, password and fragment; `http://` to this machine needs `allow_http_on_loopback: true`
+            tollgate.yaml: jwt.issuers[1]: discovery is about one issuer; with `any_issuer`, name the keys as `jwks_url` or `jwks_file`
+            tollgate.yaml: jwt.issuers[2].refresh_seconds: it must be between 10 and 86400
+            tollgate.yaml: jwt.issuers[2].audience: it is empty, or has an empty entry, which nothing is; leave it out
+            tollgate.yaml: jwt.issuers[2].jwks_url: keys are fetched from `https://` only, without user name, password and fragment; `http://` to this machine needs `allow_http_on_loopback: true`
+            tollgate.yaml: jwt.issuers[3].audience: say whom tokens must be for, as `audience`; or accept those for anybody, as `disable_audience_validation: true`
+            tollgate.yaml: jwt.issuers[3].jwks_hosts: the keys are in `jwks_file`, and nothing is fetched; remove one
+            tollgate.yaml: jwt.issuers[3].jwks_file: cannot read `missing.json`: No such file or directory (os error 2)
+            tollgate.yaml: jwt.issuers[4].jwks_file: cannot read `bad.json`: No such file or directory (os error 2)
+            tollgate.yaml: jwt.issuers[4].user_id_jwt_field: the path of a claim is empty; name one, or leave the field out
+            tollgate.yaml: jwt.role_permissions[0].routes[0]: it is no route group; write a path that begins with `/`, or a group such as `llm_api_routes`
+        "#]],
+    );
+    check(
+        "keys: { file: keys.yaml }\njwt: { issuers: [], custom_validate: x.y, role_mappings: [{ role: a, internal_role: boss }] }\n",
+        "keys: []",
+        &expect![[r#"
+            tollgate.yaml: jwt.role_mappings[0].internal_role: it must be one of `proxy_admin`, `team`, `internal_user`
+            tollgate.yaml: jwt: unknown field `custom_validate`; the fields here are `admin_allowed_routes`, `admin_jwt_scope`, `admin_team_header`, `allow_anonymous_jwt`, `auto_registered_keys`, `end_user_id_jwt_field`, `enforce_rbac`, `enforce_scope_based_access`, `enforce_team_based_model_access`, `issuers`, `jwt_litellm_role_map`, `max_cached_tokens`, `object_id_jwt_field`, `org_alias_jwt_field`, `org_id_jwt_field`, `role_mappings`, `role_mappings_first`, `role_permissions`, `roles_jwt_field`, `scope_mappings`, `sync_user_role_and_teams`, `team_alias_jwt_field`, `team_allowed_routes`, `team_claim_fallback`, `team_id_default`, `team_id_jwt_field`, `team_id_upsert`, `team_ids_jwt_field`, `unregistered_jwt_client_behavior`, `upsert_sso_user_to_team`, `user_allowed_email_domain`, `user_allowed_roles`, `user_email_jwt_field`, `user_id_jwt_field`, `user_id_upsert`, `user_roles_jwt_field`, `virtual_key_claim_field`
+        "#]],
+    );
 }

@@ -3,24 +3,30 @@
 use std::fmt::Write as _;
 
 use expect_test::expect_file;
+use tollgate::config::load::load;
 use tollgate::core::decision::Outage;
 use tollgate::core::deny::DenyReason;
 use tollgate::core::extract::CREDENTIAL_HEADERS;
 use tollgate::core::mutate::IDENTITY_HEADERS;
 
-use crate::harness::vectors;
+use crate::harness::{Files, config, environment, vectors};
 
 const OPERATIONS: &str = include_str!("../../docs/operations.md");
 const DIFFERENCES: &str = include_str!("../../docs/litellm-differences.md");
 
 #[test]
 fn every_reason_and_credential_header_is_documented() {
-    let reasons = DenyReason::ALL.map(|reason| reason.refusal().label.to_owned());
+    let reasons: Vec<_> = DenyReason::all().map(|reason| reason.refusal().label.to_owned()).collect();
     let outages = [
         Outage::RequestMissing,
         Outage::Overloaded,
         Outage::StoreUnavailable,
         Outage::StoreOverloaded,
+        Outage::IssuerUnavailable,
+        Outage::RegistrationsFull,
+        Outage::AuthorizationServer,
+        Outage::Authenticator,
+        Outage::AuthenticationOverloaded,
         Outage::Internal,
     ]
     .map(|outage| outage.label().to_owned());
@@ -121,6 +127,8 @@ fn links_lead_somewhere() {
         "CONTRIBUTING.md",
         "docs/configuration.md",
         "docs/identity.md",
+        "docs/identity-providers.md",
+        "docs/jwt.md",
         "docs/operations.md",
         "docs/litellm-differences.md",
         "docs/performance.md",
@@ -173,7 +181,13 @@ fn holds(name: &str) -> bool {
             .iter()
             .any(|text| table.contains(text))
     };
-    let tables = ["credential-vectors.json", "record-vectors.json", "request-vectors.json"];
+    let tables = [
+        "credential-vectors.json",
+        "record-vectors.json",
+        "request-vectors.json",
+        "jwt-vectors.json",
+        "jwt-journeys.json",
+    ];
     file || folder.is_dir() || tested || tables.into_iter().any(is_row)
 }
 
@@ -197,4 +211,23 @@ fn what_is_said_to_hold_a_difference_exists() {
         }
     }
     assert!(tables > 5, "the tables were not found");
+}
+
+/// Blocks of a page that are configurations.
+fn configurations(page: &str) -> Vec<&str> {
+    let blocks = page.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    blocks.filter(|block| block.starts_with("jwt:")).collect()
+}
+
+#[test]
+fn every_configuration_for_a_provider_can_be_loaded() {
+    let providers = configurations(include_str!("../../docs/identity-providers.md"));
+    assert_eq!(providers.len(), 7, "six providers, and several at one time");
+    for block in providers.into_iter().chain(configurations(include_str!("../../docs/jwt.md"))) {
+        let files =
+            Files::new(&config(&block.replace("/var/run/secrets/kubernetes.io/serviceaccount/", "")), "keys: []");
+        files.write("ca.crt", "read when keys are fetched");
+        let loaded = load(&files.config(), &environment);
+        loaded.result.unwrap_or_else(|problems| panic!("{block}{problems}"));
+    }
 }

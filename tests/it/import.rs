@@ -51,6 +51,11 @@ fn golden(name: &str, more: &[&str]) -> tempfile::TempDir {
 }
 
 #[test]
+fn tokens_of_an_identity_provider_are_believed_as_before() {
+    golden("tokens", &[]);
+}
+
+#[test]
 fn secrets_move_into_files_of_their_own() {
     let out = golden("simple", &[]);
     let read = |name: &str| std::fs::read_to_string(out.path().join(name)).unwrap();

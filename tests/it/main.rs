@@ -10,16 +10,21 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside; `pub` says what the harness offers")]
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
+mod authenticator_proto;
 mod bad_input;
 mod budgets;
 mod cli;
 mod cli_init;
 mod cli_keys;
 mod config_errors;
+mod custom_authenticator;
 mod docs;
 mod evasions;
 mod harness;
+mod http_server;
 mod import;
+mod jwks;
+mod jwt_journeys;
 mod jwt_signer;
 mod jwt_vectors;
 mod jwt_verification;
@@ -28,8 +33,13 @@ mod key_vectors;
 mod layering;
 mod matrix;
 mod metadata;
+mod oauth2;
+mod oauth2_config;
+mod oauth2_vectors;
 mod pass_through;
 mod policy_properties;
+mod provider;
+mod proxy_headers;
 mod reload;
 mod response_id_fuzz;
 mod response_id_gate;

@@ -8,6 +8,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
 use serde_json::{Value, json};
 
 use crate::harness::{Asked, Files, MASTER_KEY, Running, config, get, hash, post};
+use crate::jwt_signer::Signer;
 
 /// A text member of a struct.
 pub fn text(metadata: &Struct, name: &str) -> Option<String> {
@@ -161,4 +162,35 @@ async fn refusals_and_the_master_key_fit_too() {
         let metadata = metadata_of(asked).await;
         assert_eq!(through_the_proto(&metadata), metadata);
     }
+}
+
+#[tokio::test]
+async fn a_bearer_of_a_token_fits_too() {
+    let signer = Signer::p256();
+    let jwt = "jwt: { issuers: [{ issuer: 'https://idp', audience: api, jwks_file: issuer.json }], user_id_jwt_field: sub, \
+               team_id_jwt_field: team, user_email_jwt_field: email, end_user_id_jwt_field: c }\n";
+    let keys =
+        "users: [{ user_id: ada }]\nteams: [{ team_id: red, rpm_limit: 600, max_budget: 5, spend: 1 }]\nkeys: []\n";
+    let files = Files::new(&config(jwt), keys);
+    files.write("issuer.json", &json!({ "keys": [signer.jwk(&json!({}))] }).to_string());
+    let running = Running::start(&files.config()).await;
+    let claims = json!({
+        "iss": "https://idp", "aud": "api", "exp": 4_000_000_000_u64, "sub": "ada", "team": "red", "c": "c1",
+        "email": "a\u{1f980}@example.com",
+    });
+    let token = signer.sign(r#"{"alg":"ES256"}"#, &claims.to_string());
+    let asked = post("/v1/chat/completions", r#"{"model":"gpt-4o","user":"other"}"#).key(&token);
+    let response = running.client().await.check(asked.raw()).await.unwrap();
+    let metadata = to_json(response.dynamic_metadata.as_ref().unwrap());
+    through_the_proto(&metadata);
+    assert_eq!(metadata["method"], "jwt");
+    assert_eq!(metadata["token"], json!({ "issuer": "https://idp", "expires_at": "2096-10-02T07:06:40Z" }));
+    assert_eq!((&metadata["user"]["id"], &metadata["user"]["role"]), (&json!("ada"), &json!("internal_user")));
+    assert_eq!(metadata["end_user"]["id"], "c1", "what is vouched for wins over what is said");
+    let counted = json!({ "user": "ada", "team": "red", "team_member": "red:ada", "end_user": "c1" });
+    assert_eq!(metadata["descriptors"], counted, "there is no key to count for");
+    assert_eq!(metadata.get("key"), None);
+    let outcome = crate::harness::Outcome::of(response);
+    assert_eq!(outcome.set["x-auth-user-email"], "a%F0%9F%A6%80@example.com");
+    assert!(!outcome.set.contains_key("x-auth-key-hash"));
 }

@@ -63,7 +63,7 @@ impl Request {
         });
         let (method, target) = (self.method, self.target.as_str());
         let headers = HeaderView::new(headers, Fidelity::Exact);
-        let view = RequestView { id: "", method, target, peer: None, headers, body };
+        let view = RequestView { id: "", method, target, peer: None, principal: None, headers, body };
         let now = Timestamp::from_second(1_800_000_000).unwrap();
         engine::judge(snapshot, &view, now).now_or_never().expect("a file store never waits")
     }

@@ -371,6 +371,7 @@ fn judge(vector: &Vector, table: &RouteTable, path: &str, found: Option<&Match<'
         method: method.as_str(),
         target: path,
         peer: None,
+        principal: None,
         headers: HeaderView::new(Vec::new(), Fidelity::Exact),
         body: BodyView::Complete { bytes: body.as_bytes(), fidelity: Fidelity::Exact, announced: true },
     };

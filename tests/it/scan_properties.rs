@@ -370,7 +370,7 @@ fn scanned(found: &Match<'_>, bytes: &[u8]) -> Result<Ask, DenyReason> {
     let headers = HeaderView::new(Vec::new(), Fidelity::Exact);
     let body = BodyView::Complete { bytes, fidelity: Fidelity::Exact, announced: true };
     let target = "/v1/chat/completions";
-    let view = RequestView { id: "", method: "POST", target, peer: None, headers, body };
+    let view = RequestView { id: "", method: "POST", target, peer: None, principal: None, headers, body };
     let rules = RequestRules::default();
     let reading = Reading { limits: BodyLimits::default(), rules: &rules, wanted: Vec::new() };
     ask::read(&view, None, Method::Post, found, &reading)

@@ -45,10 +45,16 @@ fn keys() -> String {
 
 impl Gate {
     pub(crate) fn new() -> Self {
+        Self::with("", "")
+    }
+
+    /// One with additions to its configuration, which may name a file `issuer.json`.
+    pub(crate) fn with(additions: &str, issuer: &str) -> Self {
         let directory = tempfile::TempDir::new().unwrap();
         let path = directory.path().join("tollgate.yaml");
-        std::fs::write(&path, CONFIG).unwrap();
+        std::fs::write(&path, format!("{CONFIG}{additions}")).unwrap();
         std::fs::write(directory.path().join("keys.yaml"), keys()).unwrap();
+        std::fs::write(directory.path().join("issuer.json"), issuer).unwrap();
         let loaded = load(&path, &|_| None).result.map_err(|problems| problems.to_string());
         Self { snapshot: loaded.unwrap().snapshot }
     }
@@ -92,6 +98,7 @@ impl Request<'_> {
             method: "POST",
             target: "/v1/chat/completions",
             peer: None,
+            principal: None,
             headers: HeaderView::new(headers, Fidelity::Exact),
             body: BodyView::Complete { bytes: self.body, fidelity: Fidelity::Exact, announced: true },
         }

@@ -25,6 +25,16 @@ pub(super) fn of_caller(identity: &Identity) -> Lines {
     if let Some(hash) = identity.key_hash_prefix() {
         lines.push(("key", format!("{hash} {alias}; {state}; expires: {expires}; models: {models}{spent}")));
     }
+    if let Some(bearer) = identity.bearer() {
+        let issuer = bearer.issuer.as_deref().unwrap_or("nobody in particular");
+        let role = bearer.role.map_or("no role", Role::as_str);
+        let models = bearer.models.as_ref().map_or("not restricted".to_owned(), |models| models.join(", "));
+        let expires = bearer.expires.map_or("never".to_owned(), |expires| expires.to_string());
+        lines.push(("token", format!("of {issuer}; {role} here; models: {models}; expires: {expires}")));
+        if let (None, Some(user)) = (&key.user, &bearer.user_id) {
+            lines.push(("user", format!("{user}; not in the store")));
+        }
+    }
     if let Some(user) = &key.user {
         let role = user.role.map_or("no role", Role::as_str);
         let state = either(user.active, "active", "deactivated");

@@ -109,6 +109,7 @@ impl Import {
             )]
             self.target.set("request.max_bytes", path, bytes as u64);
         }
+        self.tokens(&mut general, environment);
         self.end_user_headers(&mut general);
         self.pass_through(&mut general);
         general.leave(&mut self.findings);

@@ -2,6 +2,7 @@
 
 mod general;
 mod include;
+mod jwt;
 mod models;
 mod response_ids;
 mod source;

@@ -14,14 +14,18 @@ const FIELDS: &[(&str, bool, &str)] = &[
     ("policy_attachments", true, "content is looked at by the upstream"),
     ("general_settings.custom_auth*", true, "code decides there who may call; give those callers virtual keys"),
     (
-        "general_settings.enable_jwt_auth",
+        "general_settings.litellm_jwtauth.upsert_sso_user_to_team",
         false,
-        "tokens of an identity provider are not imported; until they are configured here, such callers are refused",
+        "nothing reads it there; here it does what it says",
     ),
+    ("general_settings.litellm_jwtauth.public_allowed_routes", false, "nothing reads it there; see `routes.public`"),
+    ("general_settings.litellm_jwtauth.routing_overrides", false, "tokens are verified here, whoever issued them"),
+    ("general_settings.litellm_jwtauth.oidc_userinfo*", false, "nothing reaches it there"),
+    ("general_settings.litellm_jwtauth.virtual_key_mapping_cache_ttl", false, "see `store.cache.ttl_seconds`"),
     (
-        "general_settings.litellm_jwtauth",
+        "general_settings.litellm_jwtauth.*",
         false,
-        "tokens of an identity provider are not imported; until they are configured here, such callers are refused",
+        "it does nothing without `enable_jwt_auth: true`, or nothing here knows it",
     ),
     (
         "general_settings.enable_oauth2*",
@@ -33,8 +37,8 @@ const FIELDS: &[(&str, bool, &str)] = &[
         false,
         "tokens of an identity provider are not imported; until they are configured here, such callers are refused",
     ),
-    ("general_settings.enforce_rbac", true, "it is about tokens of an identity provider, which are not imported"),
-    ("general_settings.role_permissions", true, "models and routes of a role; say them on keys, teams or users"),
+    ("general_settings.enforce_rbac", false, "a token that names nobody is always refused here"),
+    ("general_settings.role_permissions", false, "it does nothing without `litellm_jwtauth.enforce_rbac`"),
     (
         "general_settings.allow_requests_on_db_unavailable",
         false,

@@ -94,6 +94,16 @@ impl Target {
 
     /// Whether something was left out.
     fn leave_out(&mut self, place: &str, text: &str, findings: &mut Findings) -> bool {
+        if place == "jwt" || place.starts_with("jwt.") {
+            // Without it every token is refused: nothing is open that was not.
+            remove(&mut self.tree, "jwt");
+            let source = self.sources.remove("jwt").and_then(|sources| sources.into_iter().next());
+            if let Some(source) = source {
+                let text = format!("refused here, for `{place}`: {text}; tokens are refused until `jwt` is written");
+                findings.note(&source, false, text);
+                return true;
+            }
+        }
         if let Some((list, index)) = index_of(place).filter(|(list, _)| OPENING.contains(list)) {
             let source = self.sources.get_mut(list).filter(|sources| index < sources.len());
             let values = list_mut(&mut self.tree, list).filter(|values| index < values.len());

@@ -46,8 +46,8 @@ impl Compiler<'_> {
         names
     }
 
-    /// Keys by what tokens claim. One that is not active is not there.
-    pub(super) fn mapped_keys(&mut self, raw: &[RawJwtKeyMapping]) -> HashMap<ClaimValue, KeyHash> {
+    /// Keys by what tokens claim. One that is not active refuses.
+    pub(super) fn mapped_keys(&mut self, raw: &[RawJwtKeyMapping]) -> HashMap<ClaimValue, Option<KeyHash>> {
         let mut keys = HashMap::new();
         let mut seen = std::collections::HashSet::new();
         for (index, mapping) in raw.iter().enumerate() {
@@ -63,8 +63,8 @@ impl Compiler<'_> {
             if !seen.insert(claim.clone()) {
                 self.problem(&place, "this claim is listed twice; keep one");
             }
-            if let Some(hash) = hash.filter(|_| mapping.is_active) {
-                keys.insert(claim, hash);
+            if let Some(hash) = hash {
+                keys.insert(claim, mapping.is_active.then_some(hash));
             }
         }
         keys

@@ -61,7 +61,7 @@ pub struct RawJwtKeyMapping {
     pub jwt_claim_value: String,
     /// The key's `key_hash`.
     pub key_hash: String,
-    /// `false` keeps the entry, and is as if it were not there.
+    /// `false` refuses the tokens it is about.
     #[serde(default = "yes")]
     pub is_active: bool,
 }

@@ -84,7 +84,7 @@ mod tests {
         let body = BodyView::Complete { bytes: body.as_bytes(), fidelity: Fidelity::Exact, announced: true };
         let rules = RequestRules::default();
         let reading = Reading { limits: BodyLimits::default(), rules: &rules, wanted: Vec::new() };
-        let view = RequestView { id: "", method: "POST", target: "", peer: None, headers, body };
+        let view = RequestView { id: "", method: "POST", target: "", peer: None, principal: None, headers, body };
         Managed::read(&view, Some(query), &reading)
     }
 

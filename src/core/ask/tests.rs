@@ -16,8 +16,15 @@ fn ask_with(
     body: BodyView<'_>,
 ) -> Result<Option<String>, DenyReason> {
     let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
-    let view =
-        RequestView { id: "", method, target, peer: None, headers: HeaderView::new(headers, Fidelity::Exact), body };
+    let view = RequestView {
+        id: "",
+        method,
+        target,
+        peer: None,
+        principal: None,
+        headers: HeaderView::new(headers, Fidelity::Exact),
+        body,
+    };
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
     let table = RouteTable::new(Vec::new(), String::new());
     let method = Method::parse(method).unwrap();
@@ -224,7 +231,15 @@ proptest! {
 fn whole(target: &str, rules: &RequestRules, headers: &[(&str, &str)], body: &str) -> Result<Ask, DenyReason> {
     let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
     let headers = HeaderView::new(headers, Fidelity::Exact);
-    let view = RequestView { id: "", method: "POST", target, peer: None, headers, body: exact(body.as_bytes()) };
+    let view = RequestView {
+        id: "",
+        method: "POST",
+        target,
+        peer: None,
+        principal: None,
+        headers,
+        body: exact(body.as_bytes()),
+    };
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
     let table = RouteTable::new(Vec::new(), String::new());
     let wanted = rules.enforced_params.iter().map(String::as_str).collect();
@@ -448,8 +463,15 @@ fn a_large_request_is_refused_x08() {
     let at = |headers: &[(&str, &str)], body: &str| {
         let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
         let headers = HeaderView::new(headers, Fidelity::Exact);
-        let view =
-            RequestView { id: "", method: "POST", target: "", peer: None, headers, body: exact(body.as_bytes()) };
+        let view = RequestView {
+            id: "",
+            method: "POST",
+            target: "",
+            peer: None,
+            principal: None,
+            headers,
+            body: exact(body.as_bytes()),
+        };
         check_size(&view, &rules).err()
     };
     assert_eq!(at(&[], r#"{"model":"a"}"#), None);
@@ -463,7 +485,15 @@ fn an_upload_is_left_unread_only_where_that_is_wanted() {
     let headers = HeaderView::new(vec![("content-type", b"multipart/form-data; boundary=x")], Fidelity::Exact);
     let table = RouteTable::new(Vec::new(), String::new());
     let at = |path: &str, rules: &RequestRules, body| {
-        let view = RequestView { id: "", method: "POST", target: path, peer: None, headers: headers.clone(), body };
+        let view = RequestView {
+            id: "",
+            method: "POST",
+            target: path,
+            peer: None,
+            principal: None,
+            headers: headers.clone(),
+            body,
+        };
         let reading = Reading { limits: BodyLimits::default(), rules, wanted: Vec::new() };
         read(&view, None, Method::Post, &table.find(path).unwrap(), &reading).map(|ask| ask.unread)
     };

@@ -22,6 +22,7 @@ use std::borrow::Cow;
 use crate::core::credential::{Credential, MAX_CREDENTIAL, Secret};
 use crate::core::deny::DenyReason;
 use crate::core::header::HeaderName;
+use crate::core::jwt::MAX_TOKEN;
 use crate::core::request::{Fidelity, HeaderView};
 use pass_through::PassThroughCredential;
 
@@ -103,6 +104,8 @@ pub struct Extractor {
     pub custom_header: Option<HeaderName>,
     /// Sources that are off unless they are listed here.
     pub optional: Vec<OptionalSource>,
+    /// Whether tokens are accepted, which are longer than keys.
+    pub tokens: bool,
 }
 
 /// A source that is risky, and off by default.
@@ -133,7 +136,7 @@ impl Extractor {
         for source in sources {
             let (text, place) = match (source.read)(self, input) {
                 Found::Absent => continue,
-                Found::Token(text, place) if is_token(&text, input.headers.fidelity()) => (text, place),
+                Found::Token(text, place) if self.is_credential(&text, input.headers.fidelity()) => (text, place),
                 Found::Token(..) | Found::Malformed => return Err(DenyReason::CredentialMalformed),
             };
             match &mut found {
@@ -144,14 +147,28 @@ impl Extractor {
         }
         found.ok_or(DenyReason::CredentialMissing)
     }
+
+    /// Whether a text can be a credential at all: visible ASCII, no comma (Envoy joins repeated lines with one),
+    /// bounded. In lossy mode `!` may stand for any byte (S-035).
+    fn is_credential(&self, text: &str, fidelity: Fidelity) -> bool {
+        let acceptable =
+            |byte: u8| (0x21..=0x7e).contains(&byte) && byte != b',' && !(byte == b'!' && fidelity == Fidelity::Lossy);
+        let short = text.len() <= MAX_CREDENTIAL || (self.tokens && is_long_token(text));
+        !text.is_empty() && short && text.bytes().all(acceptable)
+    }
 }
 
-/// Whether a text can be a credential at all: visible ASCII, no comma (Envoy joins repeated lines with
-/// one), bounded. In lossy mode `!` may stand for any byte (S-035).
-fn is_token(text: &str, fidelity: Fidelity) -> bool {
-    let acceptable =
-        |byte: u8| (0x21..=0x7e).contains(&byte) && byte != b',' && !(byte == b'!' && fidelity == Fidelity::Lossy);
-    !text.is_empty() && text.len() <= MAX_CREDENTIAL && text.bytes().all(acceptable)
+/// Whether a text is longer than a key and made like a JSON Web Token: nothing else may be that long.
+fn is_long_token(text: &str) -> bool {
+    let (mut dots, mut others) = (0, 0);
+    for byte in text.bytes().take(MAX_TOKEN) {
+        match byte {
+            b'.' => dots += 1,
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => {}
+            _ => others += 1,
+        }
+    }
+    text.len() <= MAX_TOKEN && dots == 2 && others == 0
 }
 
 /// The value of a header.

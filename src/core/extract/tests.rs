@@ -13,7 +13,7 @@ use DenyReason::{CredentialConflict as Conflict, CredentialMalformed as Malforme
 /// Everything on.
 fn all() -> Extractor {
     use OptionalSource::*;
-    Extractor { custom_header: None, optional: vec![QueryKey, BasicRaw, AwsSigV4, LitellmUserApiKey] }
+    Extractor { custom_header: None, optional: vec![QueryKey, BasicRaw, AwsSigV4, LitellmUserApiKey], tokens: false }
 }
 
 fn find(extractor: &Extractor, target: &str, headers: &[(&str, &str)]) -> Result<String, DenyReason> {

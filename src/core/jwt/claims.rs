@@ -131,6 +131,8 @@ pub struct Facts {
     pub email: Option<Email>,
     /// Whether `email_verified` is true. Nobody is bound to another user's record without (W42).
     pub is_email_verified: bool,
+    /// Whether the id is the mail address, and the provider says that this is not verified.
+    pub is_user_disclaimed: bool,
     /// Whether the address is of the configured domain. Admins are not exempt (W42).
     pub domain: Domain,
     /// The organisation.
@@ -160,7 +162,11 @@ impl Mapping {
         self.read(token.issuer(), token.claims())
     }
 
-    pub(super) fn read(&self, issuer: Option<&str>, claims: &Map<String, Value>) -> Result<Facts, Unmapped> {
+    /// Reads claims that an issuer vouches for in another way than by a signature.
+    ///
+    /// # Errors
+    /// See [`Unmapped`].
+    pub fn read(&self, issuer: Option<&str>, claims: &Map<String, Value>) -> Result<Facts, Unmapped> {
         let reader = Reader { claims };
         let scopes = scopes(claims.get("scope"))?;
         let is_admin = self.admin_jwt_scope.as_ref().is_some_and(|admin| scopes.contains(admin));
@@ -174,10 +180,12 @@ impl Mapping {
         let email = email_text.as_deref().and_then(Email::parse);
         let verified = claims.get("email_verified");
         let domain = self.domain(email.as_ref(), verified);
+        let unverified = verified.is_some_and(|verified| *verified != Value::Bool(true));
+        let mut is_user_disclaimed = claimed_user.is_none() && email_text.is_some() && unverified;
         let mut user_id = claimed_user.or(email_text);
         match (rbac_role, object) {
             (Some(RbacRole::Team), object @ Some(_)) => teams.object = object,
-            (Some(RbacRole::InternalUser), object @ Some(_)) => user_id = object,
+            (Some(RbacRole::InternalUser), object @ Some(_)) => (user_id, is_user_disclaimed) = (object, false),
             (None | Some(_), _) => {}
         }
         let org = reader.name("org_id_jwt_field", self.org_id_jwt_field.as_ref())?.map(OrganizationClaim::Id);
@@ -190,6 +198,7 @@ impl Mapping {
             rbac_role,
             user_id,
             email,
+            is_user_disclaimed,
             is_email_verified: verified == Some(&Value::Bool(true)),
             domain,
             organization: org.or(alias.map(OrganizationClaim::Alias)),

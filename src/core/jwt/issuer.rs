@@ -109,6 +109,12 @@ impl Verified {
         &self.claims.0
     }
 
+    /// The same without its claims: enough to be remembered by, once they were read.
+    #[must_use]
+    pub fn without_claims(self) -> Self {
+        Self { claims: Claims(Map::new()), ..self }
+    }
+
     /// When `exp` comes, without leeway. None when there is none, or it is beyond the calendar.
     #[must_use]
     pub fn expires(&self) -> Option<Timestamp> {
@@ -216,8 +222,8 @@ impl Issuers {
     pub fn new(entries: Vec<Issuer>) -> Result<Self, BadIssuers> {
         let mut issuers: Vec<Arc<Issuer>> = Vec::new();
         for (position, entry) in entries.into_iter().enumerate() {
-            let lists = [entry.types.as_ref(), entry.authorized_parties.as_ref(), entry.audience.listed()];
-            let is_empty = |list: &Vec<String>| list.is_empty() || list.iter().any(String::is_empty);
+            let lists = [entry.types.as_deref(), entry.authorized_parties.as_deref(), entry.audience.listed()];
+            let is_empty = |list: &[String]| list.is_empty() || list.iter().any(String::is_empty);
             if entry.issuer.as_ref().is_some_and(String::is_empty) || lists.into_iter().flatten().any(is_empty) {
                 return Err(BadIssuers::Empty(position));
             }
@@ -227,6 +233,12 @@ impl Issuers {
             issuers.push(Arc::new(entry));
         }
         Ok(Self(issuers))
+    }
+
+    /// Where the entry of an issuer is, exactly.
+    #[must_use]
+    pub fn position(&self, issuer: &str) -> Option<usize> {
+        self.0.iter().position(|entry| entry.issuer.as_deref() == Some(issuer))
     }
 
     /// The entry a token is judged by, and whose keys check it. Its position names its key set.
@@ -242,7 +254,9 @@ impl Issuers {
 }
 
 impl Audience {
-    fn listed(&self) -> Option<&Vec<String>> {
+    /// The list, where there is one.
+    #[must_use]
+    pub fn listed(&self) -> Option<&[String]> {
         match self {
             Self::OneOf(listed) => Some(listed),
             Self::Unchecked => None,

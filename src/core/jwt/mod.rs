@@ -18,11 +18,12 @@ pub mod rbac;
 pub mod refresh;
 pub mod seen;
 pub mod team;
+pub mod terms;
 mod weak;
 
 pub use algorithm::{Algorithm, KeyKind};
 pub use compact::{Compact, MAX_TOKEN, looks_like_jwt};
-pub use issuer::{Audience, Issuer, Issuers, Token, Verified};
+pub use issuer::{Audience, BadIssuers, Issuer, Issuers, Token, Verified};
 pub use key_set::KeySet;
 
 /// Why a token is refused. One value for each cause; none of them quotes the token, and the client hears

@@ -46,7 +46,7 @@ pub(super) fn claim(claims: &Map<String, Value>, name: &'static str) -> Result<O
 }
 
 /// Judges `exp`, `nbf` and `iat`. Tells when the token expires.
-pub(super) fn judge(claims: &Map<String, Value>, rules: &TimeRules, now: Seconds) -> Result<Option<Seconds>, Refusal> {
+pub(crate) fn judge(claims: &Map<String, Value>, rules: &TimeRules, now: Seconds) -> Result<Option<Seconds>, Refusal> {
     let (exp, nbf, iat) = (claim(claims, "exp")?, claim(claims, "nbf")?, claim(claims, "iat")?);
     let leeway = i64::from(rules.leeway);
     let (earliest, latest) = (now.0.saturating_sub(leeway), now.0.saturating_add(leeway));

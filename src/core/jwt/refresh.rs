@@ -79,9 +79,15 @@ impl Refresh {
     /// The keys to verify with. None is an outage, and no fault of the token: 503, never 401 (S-134, S-135).
     #[must_use]
     pub fn keys(&self, now: Duration) -> Option<&Arc<KeySet>> {
+        let (keys, _) = self.good.as_ref()?;
+        (now < self.usable_until()).then_some(keys)
+    }
+
+    /// Until when the keys are usable, if no others come.
+    #[must_use]
+    pub fn usable_until(&self) -> Duration {
         let life = self.rules.every.saturating_add(self.rules.stale);
-        let (keys, fetched) = self.good.as_ref()?;
-        (now.saturating_sub(*fetched) < life).then_some(keys)
+        self.good.as_ref().map_or(Duration::ZERO, |(_, fetched)| fetched.saturating_add(life))
     }
 
     /// How many fetches failed since the last good one: for metrics.

@@ -122,9 +122,8 @@ impl TeamClaims {
     /// See [`NoTeam`].
     pub fn search(&self, header: Option<&str>, is_admin: bool) -> Result<TeamSearch, NoTeam> {
         let one = |team| TeamSearch::One { team, if_unknown: None };
-        let candidates = self.candidates();
         if let Some(header) = header.filter(|header| !header.is_empty()) {
-            let known = candidates.iter().any(|team| team == header);
+            let known = self.candidates().iter().any(|team| team == header);
             let allowed = if is_admin { self.admin_may_name } else { known };
             return if allowed { Ok(one(TeamName::Id(header.to_owned()))) } else { Err(NoTeam::Header) };
         }
@@ -142,15 +141,15 @@ impl TeamClaims {
         match &self.alias {
             Some(alias) => Ok(one(TeamName::Alias(alias.clone()))),
             None if self.is_required => Err(NoTeam::NotNamed),
-            None if !candidates.is_empty() => Ok(TeamSearch::FirstOf(candidates)),
+            None if !self.groups.is_empty() => Ok(TeamSearch::FirstOf(self.candidates())),
             None if self.is_enforced => Err(NoTeam::NoTeams),
             None => Ok(TeamSearch::OnlyTeamOfUser),
         }
     }
 }
 
-/// What stands between a team and the request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What stands between a team and the request, the farthest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Obstacle {
     /// The team does not exist.
     Unknown,
@@ -162,26 +161,16 @@ pub enum Obstacle {
     Route,
 }
 
-/// The first team without an obstacle. Without one the request is refused, whether it names a model or
-/// not (W45), for what stood before the team that came nearest.
-///
-/// # Errors
-/// See [`NoTeam`].
-pub fn choose(candidates: &[String], judge: impl Fn(&str) -> Option<Obstacle>) -> Result<&str, NoTeam> {
-    let mut nearest = NoTeam::Unknown;
-    let rank = |reason: NoTeam| [NoTeam::Unknown, NoTeam::Blocked, NoTeam::Model].iter().position(|one| *one == reason);
-    for candidate in candidates {
-        let reason = match judge(candidate) {
-            None => return Ok(candidate),
-            Some(Obstacle::Unknown) => NoTeam::Unknown,
-            Some(Obstacle::Blocked) => NoTeam::Blocked,
-            Some(Obstacle::Model) => NoTeam::Model,
-            Some(Obstacle::Route) => NoTeam::Route,
-        };
-        // `Route` has no rank in the list and comes nearest.
-        if rank(nearest).is_some_and(|known| rank(reason).is_none_or(|new| new > known)) {
-            nearest = reason;
+impl NoTeam {
+    /// Why no team was chosen: what stood before the one that came nearest, whether the request names a model or not
+    /// (W45).
+    #[must_use]
+    pub fn of(nearest: Option<Obstacle>) -> Self {
+        match nearest {
+            None | Some(Obstacle::Unknown) => Self::Unknown,
+            Some(Obstacle::Blocked) => Self::Blocked,
+            Some(Obstacle::Model) => Self::Model,
+            Some(Obstacle::Route) => Self::Route,
         }
     }
-    Err(nearest)
 }

@@ -29,16 +29,16 @@ const fn row(
 /// Every identity header. One without a value is removed from the request.
 #[rustfmt::skip]
 pub const IDENTITY_HEADERS: &[IdentityHeader] = &[
-    row("method", "method", "how the caller was authenticated: `virtual_key`, `master_key` or `anonymous`",
+    row("method", "method", "how the caller was authenticated: `virtual_key`, `master_key`, `anonymous`, or how somebody vouched: `jwt`, `oauth2`, `oidc_userinfo`, `oauth2_proxy`, `custom`",
         |identity, _| Some(HeaderValue::word(identity.method()))),
     row("key-hash", "key.hash", "SHA-256 of the key in hexadecimal, or `litellm_proxy_master_key`",
         |identity, _| HeaderValue::encode(identity.key_hash()?)),
     row("key-alias", "key.alias", "the key's name for people",
         |identity, _| text(identity.key()?.alias.as_deref())),
-    row("user-id", "user.id", "the owner of the key",
+    row("user-id", "user.id", "the owner of the key, or the bearer of the token",
         |identity, _| text(identity.user_id())),
     row("user-email", "user.email", "the owner's e-mail address",
-        |identity, _| text(identity.user()?.email.as_deref())),
+        |identity, _| text(identity.email())),
     row("role", "user.role", "the owner's role, one of LiteLLM's",
         |identity, _| identity.role().map(|role| HeaderValue::word(role.as_str()))),
     row("team-id", "team.id", "the key's team",

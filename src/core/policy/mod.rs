@@ -4,6 +4,7 @@
 //! but that the key has expired.
 
 mod agent;
+mod bearer;
 mod budget;
 mod end_user;
 mod grant;
@@ -31,6 +32,7 @@ use crate::core::ask::Ask;
 use crate::core::ask::rules::RequestRules;
 use crate::core::deny::DenyReason;
 use crate::core::identity::Identity;
+use crate::core::jwt::team::Obstacle;
 use crate::core::models::{Chain, ModelMap};
 use crate::core::mutate::About;
 use crate::core::path::is_below;
@@ -253,6 +255,7 @@ pub const CHECKS: &[Check] = &[
     caller("deployment_routes", route::offered),
     caller("deployment_switches", route::enabled),
     caller("key_routes", route::allowed_by_key),
+    caller("token_routes", bearer::routes),
     caller("admin_only", route::admin_only),
     caller("pass_through", pass_through::granted),
     caller("team_blocked", team::not_blocked),
@@ -267,6 +270,7 @@ pub const CHECKS: &[Check] = &[
     request("user_named", parameters::user_named),
     request("model_named", model::named),
     request("model_aliases", model::aliases_end),
+    request("token_models", bearer::models),
     request("key_models", model::granted_by_key),
     request("team_models", model::granted_by_team),
     request("member_models", model::granted_by_member),
@@ -326,6 +330,18 @@ pub fn judge_open(facts: &Facts<'_>) -> Result<(), DenyReason> {
         route::enabled(facts)?;
     }
     route::admin_only(facts)
+}
+
+/// What keeps a bearer from acting for its team in this request (LiteLLM 6.4.2).
+#[must_use]
+pub fn obstacle(asked: &Asked<'_>) -> Option<Obstacle> {
+    if team::not_blocked(asked).is_err() {
+        Some(Obstacle::Blocked)
+    } else if bearer::routes(asked).is_err() || pass_through::granted(asked).is_err() {
+        Some(Obstacle::Route)
+    } else {
+        model::granted_by_team(asked).is_err().then_some(Obstacle::Model)
+    }
 }
 
 /// Members a request of this caller must have (spec section 4.9). Computed for each request: LiteLLM

@@ -132,7 +132,9 @@ pub(super) fn lists_told(asked: &Asked<'_>) -> Vec<Names> {
         let names = [list].into_iter().chain(groups.into_iter().flatten()).flat_map(ModelList::names);
         if open { Names::Any } else { Names::Only(names.collect()) }
     });
-    told.filter(|names| !names.is_any()).collect()
+    // Literally: `*` is a name like another there.
+    let of_token = of_token(asked).map(|models| Names::Only(models.iter().cloned().collect()));
+    told.filter(|names| !names.is_any()).chain(of_token).collect()
 }
 
 fn personal_list<'a>(asked: &Asked<'a>) -> Option<&'a ModelList> {
@@ -140,7 +142,12 @@ fn personal_list<'a>(asked: &Asked<'a>) -> Option<&'a ModelList> {
 }
 
 fn is_restricted(asked: &Asked<'_>) -> bool {
-    lists(asked).any(|list| !list.is_unrestricted())
+    of_token(asked).is_some() || lists(asked).any(|list| !list.is_unrestricted())
+}
+
+/// What the token's scopes and role leave.
+fn of_token<'a>(asked: &Asked<'a>) -> Option<&'a Vec<String>> {
+    asked.identity.bearer().and_then(|bearer| bearer.models.as_ref())
 }
 
 fn lists<'a>(asked: &Asked<'a>) -> impl Iterator<Item = &'a ModelList> {

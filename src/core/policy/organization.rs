@@ -2,31 +2,37 @@
 
 use super::Asked;
 use crate::core::deny::DenyReason;
-use crate::core::record::{Role, User};
+use crate::core::record::Role;
 use crate::core::route::groups::Group;
 
-/// The rule before the role chain. It asks only owners of keys; others have no role and end there.
+/// An organisation's id, and the role in it.
+type Membership = (String, Option<Role>);
+
+/// The rule before the role chain. It asks only owners of keys and bearers of tokens; others have no role and end
+/// there. A bearer without a row administers nothing.
 ///
 /// The organisation is the one the request names. Whether the object that is changed belongs to it, only
 /// the upstream's handler knows (W14).
 pub(super) fn allowed(asked: &Asked<'_>) -> Result<(), DenyReason> {
-    let Some(user) = asked.identity.user().filter(|_| !asked.is_proxy_admin()) else {
+    let somebody = asked.identity.user().is_some() || asked.identity.bearer().is_some();
+    if !somebody || asked.is_proxy_admin() {
         return Ok(());
-    };
+    }
+    let memberships = asked.identity.user().map(|user| user.memberships.as_slice()).unwrap_or_default();
     let one = asked.groups().has(Group::OrgAdminOnlyRoutes);
     match asked.path {
         "/organization/new" => Err(DenyReason::OrganizationNotAllowed),
-        "/team/new" if user.memberships.is_empty() => Ok(()),
-        "/team/new" => administers_named(asked, user),
-        _ if one => administers_named(asked, user),
+        "/team/new" if memberships.is_empty() => Ok(()),
+        "/team/new" => administers_named(asked, memberships),
+        _ if one => administers_named(asked, memberships),
         _ => Ok(()),
     }
 }
 
-fn administers_named(asked: &Asked<'_>, user: &User) -> Result<(), DenyReason> {
+fn administers_named(asked: &Asked<'_>, memberships: &[Membership]) -> Result<(), DenyReason> {
     let ask = asked.ask?;
     let id = ask.managed.organization_id.as_ref().map_err(|reason| *reason)?;
-    let administers = id.as_deref().is_some_and(|id| administers(user, id));
+    let administers = id.as_deref().is_some_and(|id| administers(memberships, id));
     if administers { Ok(()) } else { Err(DenyReason::OrganizationNotAllowed) }
 }
 
@@ -37,10 +43,10 @@ pub(super) fn administers_all(asked: &Asked<'_>) -> Result<bool, DenyReason> {
     };
     let ask = asked.ask?;
     let named = ask.managed.organizations.as_ref().map_err(|reason| *reason)?;
-    Ok(!named.is_empty() && named.iter().all(|id| administers(user, id)))
+    Ok(!named.is_empty() && named.iter().all(|id| administers(&user.memberships, id)))
 }
 
 /// The role of the membership counts; the role of the person does not.
-fn administers(user: &User, id: &str) -> bool {
-    user.memberships.iter().any(|(known, role)| known == id && *role == Some(Role::OrgAdmin))
+fn administers(memberships: &[Membership], id: &str) -> bool {
+    memberships.iter().any(|(known, role)| known == id && *role == Some(Role::OrgAdmin))
 }

@@ -82,7 +82,7 @@ fn by_organization(asked: &Asked<'_>) -> Result<bool, DenyReason> {
 
 /// Routes whose handler decides whose objects these are. It needs somebody to decide about (W13).
 fn by_handler(facts: &Facts<'_>) -> bool {
-    let somebody = facts.identity.user().is_some() || facts.rules.compat.self_managed_without_user;
+    let somebody = facts.identity.user_id().is_some() || facts.rules.compat.self_managed_without_user;
     somebody && (facts.groups().has(Group::SelfManagedRoutes) || facts.groups().has(Group::HandlerDecides))
 }
 

@@ -14,7 +14,7 @@ use dashmap::DashMap;
 /// Values by key, up to a number of them. When it is full the oldest goes, unless it was used since it was
 /// last looked at: then it comes last again (CLOCK). A flood of new keys meets those that are in use last.
 #[expect(clippy::disallowed_types, reason = "held for a queue operation, never over an await")]
-pub(super) struct Bounded<K, V> {
+pub(crate) struct Bounded<K, V> {
     slots: DashMap<K, Slot<V>, RandomState>,
     /// Keys by age, each with the number of its birth: a key that was removed and came again is here twice.
     ages: Mutex<VecDeque<(K, u32)>>,
@@ -36,7 +36,7 @@ impl<K: Hash + Eq, V> fmt::Debug for Bounded<K, V> {
 }
 
 impl<K: Hash + Eq + Clone, V: Clone> Bounded<K, V> {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         #[expect(clippy::disallowed_types, reason = "held for a queue operation, never over an await")]
         let ages = Mutex::new(VecDeque::new());
         Self {
@@ -47,7 +47,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Bounded<K, V> {
         }
     }
 
-    pub(super) fn get(&self, key: &K) -> Option<V> {
+    pub(crate) fn get(&self, key: &K) -> Option<V> {
         let slot = self.slots.get(key)?;
         // Written only once, so that readers do not take the line from each other.
         if !slot.used.load(Ordering::Relaxed) {
@@ -57,7 +57,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Bounded<K, V> {
     }
 
     /// Puts a value in, and tells how many had to go for it.
-    pub(super) fn insert(&self, key: K, value: V) -> usize {
+    pub(crate) fn insert(&self, key: K, value: V) -> usize {
         if let Some(mut slot) = self.slots.get_mut(&key) {
             slot.value = value;
             return 0;
@@ -83,31 +83,31 @@ impl<K: Hash + Eq + Clone, V: Clone> Bounded<K, V> {
         gone
     }
 
-    pub(super) fn remove(&self, key: &K) -> bool {
+    pub(crate) fn remove(&self, key: &K) -> bool {
         self.slots.remove(key).is_some()
     }
 
     /// Keeps what satisfies a condition. Looks at every value.
-    pub(super) fn retain(&self, mut keep: impl FnMut(&K, &V) -> bool) {
+    pub(crate) fn retain(&self, mut keep: impl FnMut(&K, &V) -> bool) {
         self.slots.retain(|key, slot| keep(key, &slot.value));
     }
 
     /// Looks at every value.
-    pub(super) fn visit(&self, mut look: impl FnMut(&V)) {
+    pub(crate) fn visit(&self, mut look: impl FnMut(&V)) {
         self.slots.iter().for_each(|slot| look(&slot.value().value));
     }
 
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.slots.clear();
         self.ages.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }
 
     /// A number that spreads keys evenly, another in every process.
-    pub(super) fn spread(&self, key: &K) -> u64 {
+    pub(crate) fn spread(&self, key: &K) -> u64 {
         self.slots.hasher().hash_one(key)
     }
 }

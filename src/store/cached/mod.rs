@@ -5,7 +5,7 @@
 //! know. When nobody answers, a record that was known stands in for a bounded time and says so; what was
 //! unknown stays unknown, and is an outage (SEC-9).
 
-mod bounded;
+pub(crate) mod bounded;
 mod change;
 mod health;
 mod kind;

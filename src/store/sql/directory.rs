@@ -142,7 +142,7 @@ impl<D: Database> Directory for SqlDirectory<D> {
     }
 
     async fn mapped_key(&self, claim: &ClaimValue) -> Answer<KeyHash> {
-        const TOKEN: &str = "it must be 64 lower-case hexadecimal digits";
+        const TOKEN: &str = "it must be 64 lower-case hexadecimal digits, and the mapping active";
         let texts = [&claim.name, &claim.value].map(|text| Some(searchable(text)));
         let Some(token) = self.database.document(&self.queries.mapped_key, &texts).await? else {
             return Ok(None);

@@ -187,10 +187,12 @@ fn id_of(table: &Table, condition: &str) -> String {
     format!(r#"SELECT CASE count(*) WHEN 1 THEN min({id}) END FROM "{name}" WHERE {condition} HAVING count(*) > 0"#)
 }
 
-/// LiteLLM LOOK-14.
+/// LiteLLM LOOK-14. NULL where the mapping is turned off.
 fn mapped_key() -> String {
     let name = JWT_KEY_MAPPING.name;
-    format!(r#"SELECT token FROM "{name}" WHERE jwt_claim_name = $1 AND jwt_claim_value = $2 AND is_active"#)
+    format!(
+        r#"SELECT CASE WHEN is_active THEN token END FROM "{name}" WHERE jwt_claim_name = $1 AND jwt_claim_value = $2"#
+    )
 }
 
 fn end_user(dialect: Dialect) -> String {

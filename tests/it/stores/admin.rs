@@ -14,7 +14,7 @@ use super::serving::{config, store_of};
 use super::world::Database;
 use crate::harness::Files;
 
-fn place(database: &Database) -> Place {
+pub(super) fn place(database: &Database) -> Place {
     match database {
         Database::Sqlite(_, directory) => Place::Sqlite(directory.path().join("tollgate.db")),
         Database::Postgres(pool) => Place::Postgres {

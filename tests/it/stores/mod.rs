@@ -8,4 +8,5 @@ mod rows;
 pub mod server;
 pub mod serving;
 mod tls;
+mod tokens;
 pub mod world;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::core::jwt::team::{NoTeam, Obstacle, TeamName, TeamSearch, choose};
+use crate::core::jwt::team::{NoTeam, Obstacle, TeamName, TeamSearch};
 use crate::core::record::Role;
 
 #[expect(clippy::unnecessary_wraps, reason = "settings are optional")]
@@ -130,23 +130,15 @@ fn the_header_names_one_of_the_verified_teams_s127_v115_v116_v117() {
 }
 
 #[test]
-fn the_first_team_without_an_obstacle_is_chosen_w45_w46() {
-    let teams = ["a", "b", "c"].map(str::to_owned);
-    let judge = |verdicts: [Option<Obstacle>; 3]| {
-        let seen = choose(&teams, |team| verdicts[teams.iter().position(|one| one == team).unwrap()]);
-        seen.map(str::to_owned)
-    };
-    let (unknown, model) = (Some(Obstacle::Unknown), Some(Obstacle::Model));
-    let (route, blocked) = (Some(Obstacle::Route), Some(Obstacle::Blocked));
-    assert_eq!(judge([None, None, None]), Ok("a".to_owned()));
-    assert_eq!(judge([model, None, None]), Ok("b".to_owned()));
-    assert_eq!(judge([unknown, route, None]), Ok("c".to_owned()));
-    assert_eq!(judge([unknown; 3]), Err(NoTeam::Unknown));
-    assert_eq!(judge([unknown, model, unknown]), Err(NoTeam::Model));
-    assert_eq!(judge([route, model, unknown]), Err(NoTeam::Route));
-    assert_eq!(judge([blocked, unknown, unknown]), Err(NoTeam::Blocked));
-    assert_eq!(judge([blocked, model, blocked]), Err(NoTeam::Model));
-    assert_eq!(choose(&[], |_| None), Err(NoTeam::Unknown));
+fn what_stood_before_the_nearest_team_is_said_w45() {
+    use Obstacle::{Blocked, Model, Route, Unknown};
+    let judge = |obstacles: &[Obstacle]| NoTeam::of(obstacles.iter().copied().max());
+    assert_eq!(judge(&[]), NoTeam::Unknown);
+    assert_eq!(judge(&[Unknown; 3]), NoTeam::Unknown);
+    assert_eq!(judge(&[Unknown, Model, Unknown]), NoTeam::Model);
+    assert_eq!(judge(&[Route, Model, Unknown]), NoTeam::Route);
+    assert_eq!(judge(&[Blocked, Unknown, Unknown]), NoTeam::Blocked);
+    assert_eq!(judge(&[Blocked, Model, Blocked]), NoTeam::Model);
 }
 
 #[test]
