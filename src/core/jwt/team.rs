@@ -49,7 +49,7 @@ pub enum TeamSearch {
         /// None: no fallback.
         if_unknown: Option<Vec<String>>,
     },
-    /// The first of these that exists and may be used for the request, see [`choose`].
+    /// The first of these that exists and may be used for the request, see [`NoTeam::of`] for when there is none.
     FirstOf(Vec<String>),
 }
 
