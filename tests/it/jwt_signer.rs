@@ -86,8 +86,3 @@ impl Signer {
         format!("{message}.{}", b64(signature))
     }
 }
-
-/// A key set of one key, `k1`, that nothing was signed with.
-pub fn key_set() -> String {
-    serde_json::json!({ "keys": [Signer::fit(Algorithm::Es256).jwk(&serde_json::json!({ "kid": "k1" }))] }).to_string()
-}

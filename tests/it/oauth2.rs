@@ -1,11 +1,12 @@
 //! Callers with a token that only an authorization server can judge.
 
 use serde_json::json;
+use tollgate::core::jwt::Algorithm;
 use tonic::Code;
 
 use crate::harness::{Asked, Client, Files, MASTER_KEY, Outcome, Running, config, eventually, get, hash, post};
 use crate::http_server::{HttpServer, Received, Reply};
-use crate::jwt_signer::key_set;
+use crate::jwt_signer::Signer;
 
 const KEYS: &str = "keys: []\nusers:\n- { user_id: ada }\n- { user_id: root, user_role: proxy_admin }\n\
     teams:\n- { team_id: red, team_alias: Red, models: [m1] }\norganizations: [{ organization_id: acme }]\n";
@@ -358,4 +359,9 @@ async fn models_and_end_users_are_those_that_are_said() {
     assert_eq!(summary(&client, &other).await, "403 token_model_denied");
     server.answers(active(json!({})));
     assert_eq!(summary(&client, &chat("u")).await, "403 token_model_denied", "none is none");
+}
+
+/// A key set of one key, `k1`, that nothing was signed with.
+pub fn key_set() -> String {
+    json!({ "keys": [Signer::fit(Algorithm::Es256).jwk(&json!({ "kid": "k1" }))] }).to_string()
 }

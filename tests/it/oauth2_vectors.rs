@@ -10,7 +10,7 @@ use tollgate::config::load::load;
 
 use crate::harness::{Asked, Files, MASTER_KEY, Running, config, environment, post, vectors};
 use crate::http_server::{HttpServer, Reply};
-use crate::jwt_signer::key_set;
+use crate::oauth2::key_set;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -13,7 +13,7 @@ use crate::core::time;
 use crate::store::sql::schema::Table;
 use crate::store::sql::tables::{DEPRECATED_KEY, KEY};
 
-/// The document of [`Queries::key`](super::sql::lookup::Queries), or of `standing`, which has no key.
+/// The document of `Queries::key`, or of `standing`, which has no key.
 #[derive(Debug, Deserialize)]
 pub(super) struct Document<'a> {
     #[serde(borrow)]
