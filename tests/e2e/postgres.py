@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import subprocess
 from pathlib import Path
 
 from processes import Process
 from stack import ROOT
+
+
+def free_port() -> int:
+    """A port beyond those that the kernel gives to clients: nobody takes it while the server is down."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as candidate:
+            try:
+                candidate.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 class Postgres:
@@ -21,9 +34,7 @@ class Postgres:
                 break
             folder.chmod(folder.stat().st_mode | 0o755)
         self.directory = directory
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.start()
         self.run("CREATE DATABASE litellm", database="postgres")
         found = subprocess.run([ROOT / "scripts/litellm-schema"], capture_output=True, text=True, check=True).stdout

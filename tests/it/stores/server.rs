@@ -32,7 +32,7 @@ impl Server {
             // Only the end of the process ends a server that is still there.
             std::thread::park();
         });
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let mut server = Self { directory, port, process: None, starter };
         // The other user of the server has to get there.
         set_mode(server.directory.path(), 0o755);
@@ -132,6 +132,18 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// A port beyond those that the kernel gives to clients: nobody takes it while the server is down.
+fn free_port() -> u16 {
+    let mut random = [0; 2];
+    loop {
+        getrandom::fill(&mut random).unwrap();
+        let port = 20_000 + u16::from_ne_bytes(random) % 12_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
     }
 }
 
