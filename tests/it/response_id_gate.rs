@@ -236,6 +236,43 @@ async fn an_unknown_path_is_no_way_around() {
     assert_eq!(ask(&client, cancel, "sk-alice").await.summary(), "403 response_unmanaged", "beside the path");
 }
 
+/// Nobody's list of responses is sealed for whoever asks, and no upstream's own spelling of a path is a way around.
+#[tokio::test]
+async fn a_list_belongs_to_nobody() {
+    let (_files, _running, client) = gate(PROTECTED).await;
+    for path in ["/vllm/v1/responses", "/openai/responses", "/azure/openai/responses", "/azure/openai/responses/compact"] {
+        let outcome = ask(&client, get(path), "sk-alice").await.summary();
+        assert_eq!(outcome, "403 response_route_unknown", "{path}");
+        assert_eq!(ask(&client, post(path, r#"{"model":"m"}"#), "sk-alice").await.status, 200, "{path}");
+    }
+    let slash = naming("/cursor/chat/completions/", RAW);
+    assert_eq!(ask(&client, slash, "sk-alice").await.summary(), "403 response_route_unknown");
+}
+
+#[tokio::test]
+async fn a_configured_endpoint_is_guarded_wherever_its_upstream_has_the_api() {
+    let endpoints =
+        "routes: { pass_through: [{ path: /mygw, methods: [GET, POST], include_subpath: true, grant_required: false }], ";
+    let files = Files::new(&config(PROTECTED).replace("routes: {", endpoints), &keys());
+    let running = Running::start(&files.config()).await;
+    let client = running.client().await;
+    let id = of_alice(RAW);
+    for prefix in ["", "/v1", "/V1", "/OpenAI", "/api/v3", "/openai/deployments/d"] {
+        for name in ["responses", "Responses"] {
+            let path = |id: &str| format!("/mygw{prefix}/{name}/{id}");
+            assert_eq!(ask(&client, get(&path(RAW)), "sk-alice").await.summary(), "403 response_unmanaged", "{prefix}");
+            assert_eq!(ask(&client, get(&path(&id)), "sk-bob").await.summary(), "403 response_not_owned", "{prefix}");
+            assert_eq!(ask(&client, get(&path(&id)), "sk-alice").await.set[":path"], path(RAW));
+            let collection = format!("/mygw{prefix}/{name}");
+            let continued = ask(&client, naming(&collection, RAW), "sk-alice").await.summary();
+            assert_eq!(continued, "403 response_unmanaged", "{collection}");
+            let listed = ask(&client, get(&collection), "sk-alice").await.summary();
+            assert_eq!(listed, "403 response_route_unknown", "{collection}");
+        }
+    }
+    assert_eq!(ask(&client, get("/mygw/responsesx/a"), "sk-alice").await.status, 200);
+}
+
 #[tokio::test]
 async fn keys_rotate_and_litellms_ids_open_s215() {
     let id = of_alice(RAW);

@@ -16,7 +16,7 @@ use crate::core::ask::Ask;
 use crate::core::deny::DenyReason;
 use crate::core::identity::Identity;
 use crate::core::request::BodyView;
-use crate::core::route::Match;
+use crate::core::route::{Match, Method};
 
 /// What the configuration says of response ids.
 #[derive(Debug, Clone, Default)]
@@ -50,6 +50,8 @@ pub struct Question<'a> {
     pub path: &'a str,
     /// The query, not decoded.
     pub query: Option<&'a str>,
+    /// The method.
+    pub method: Method,
     /// The route, if it is known.
     pub found: Option<&'a Match<'a>>,
     /// The body.
@@ -93,7 +95,7 @@ impl Guard {
     /// [`DenyReason::PathMalformed`] when the path is spelled in a way that a proxy's own routes may not
     /// know; a `Body*` reason when the body can be read in two ways.
     pub fn judge(&self, question: &Question<'_>) -> Result<Guarded, DenyReason> {
-        let operation = Operation::of(question.path, question.found);
+        let operation = Operation::of(question.method, question.path, question.found);
         match (self, operation) {
             (Self::Unprotected, Operation::Other) => Ok(Guarded::Unconcerned),
             (Self::Unprotected, _) => Ok(Guarded::Unprotected),
@@ -230,6 +232,7 @@ mod tests {
             target: path,
             path,
             query: None,
+            method: Method::Post,
             found: found.as_ref(),
             body: &BodyView::NotSent,
             identity: &Identity::Anonymous,
