@@ -240,7 +240,9 @@ async fn an_unknown_path_is_no_way_around() {
 #[tokio::test]
 async fn a_list_belongs_to_nobody() {
     let (_files, _running, client) = gate(PROTECTED).await;
-    for path in ["/vllm/v1/responses", "/openai/responses", "/azure/openai/responses", "/azure/openai/responses/compact"] {
+    for path in
+        ["/vllm/v1/responses", "/openai/responses", "/azure/openai/responses", "/azure/openai/responses/compact"]
+    {
         let outcome = ask(&client, get(path), "sk-alice").await.summary();
         assert_eq!(outcome, "403 response_route_unknown", "{path}");
         assert_eq!(ask(&client, post(path, r#"{"model":"m"}"#), "sk-alice").await.status, 200, "{path}");
@@ -251,8 +253,7 @@ async fn a_list_belongs_to_nobody() {
 
 #[tokio::test]
 async fn a_configured_endpoint_is_guarded_wherever_its_upstream_has_the_api() {
-    let endpoints =
-        "routes: { pass_through: [{ path: /mygw, methods: [GET, POST], include_subpath: true, grant_required: false }], ";
+    let endpoints = "routes: { pass_through: [{ path: /mygw, methods: [GET, POST], include_subpath: true, grant_required: false }], ";
     let files = Files::new(&config(PROTECTED).replace("routes: {", endpoints), &keys());
     let running = Running::start(&files.config()).await;
     let client = running.client().await;
