@@ -85,7 +85,7 @@ pub(super) fn of(verdict: &Verdict, version: &str, request_id: &str) -> Struct {
 
 /// What `ext_proc` is told. The ids are the caller's spelling: the provider's are for the upstream.
 fn response_ids(guarded: &Guarded) -> Option<Value> {
-    let Admission { caller, subject, previous, .. } = match guarded {
+    let Admission { caller, subject, previous, body_read, .. } = match guarded {
         Guarded::Unconcerned => return None,
         Guarded::Unprotected => return object([("state", text(Some("unprotected")))]),
         Guarded::Protected(admission) => &**admission,
@@ -97,6 +97,7 @@ fn response_ids(guarded: &Guarded) -> Option<Value> {
         ("key", text(caller.key().map(KeyHash::to_hex).as_deref())),
         ("admin", text(caller.is_admin().then_some("true"))),
         ("subject", text(subject.as_ref().map(|(shown, _)| shown.as_str()))),
+        ("body", text(body_read.then_some("seen"))),
         ("named", list(previous.iter().map(|(shown, _)| shown.as_str()))),
     ])
 }

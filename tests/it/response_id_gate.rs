@@ -186,6 +186,28 @@ async fn a_response_is_named_where_it_is_read_and_nowhere_else() {
         let outcome = ask(&client, naming(path, &id), "sk-alice").await;
         assert_eq!(outcome.summary(), "400 response_id_not_allowed", "{path}");
     }
+    // LiteLLM's other door to the same objects.
+    for path in ["/interactions", "/v1beta/interactions"] {
+        let body = |id: &str| json!({"model": "m", "previous_interaction_id": id}).to_string();
+        for id in [&id, RAW] {
+            let outcome = ask(&client, post(path, &body(id)), "sk-alice").await.summary();
+            assert_eq!(outcome, "400 response_id_not_allowed", "{path}");
+            for rest in ["", "/cancel"] {
+                let asked = if rest.is_empty() {
+                    get(&format!("{path}/{id}"))
+                } else {
+                    post(&format!("{path}/{id}{rest}"), "{}")
+                };
+                assert_eq!(
+                    ask(&client, asked, "sk-alice").await.summary(),
+                    "400 response_id_not_allowed",
+                    "{path}{rest}"
+                );
+            }
+        }
+        assert_eq!(ask(&client, post(path, &body("v1_abc")), "sk-alice").await.status, 200);
+        assert_eq!(ask(&client, get(&format!("{path}/v1_abc")), "sk-alice").await.status, 200);
+    }
     let empty = json!({"model": "m", "previous_response_id": null, "metadata": {"previous_response_id": RAW}});
     assert_eq!(ask(&client, post("/v1/chat/completions", &empty.to_string()), "sk-alice").await.status, 200);
     let asked = Asked { method: "POST", ..get("/azure/openai/responses") }.header("x-envoy-auth-partial-body", "true");
@@ -331,9 +353,11 @@ async fn ext_proc_is_told_whose_they_are() {
         owner[name] = value;
         owner
     };
-    assert_eq!(told(&client, post("/v1/responses", r#"{"model":"m"}"#)).await, owner);
+    assert_eq!(told(&client, post("/v1/responses", r#"{"model":"m"}"#)).await, with("body", json!("seen")));
     assert_eq!(told(&client, get(&format!("/v1/responses/{id}"))).await, with("subject", json!(id)));
-    assert_eq!(told(&client, naming("/v1/responses", &id)).await, with("named", json!([id])));
+    let mut continued = with("named", json!([id]));
+    continued["body"] = json!("seen");
+    assert_eq!(told(&client, naming("/v1/responses", &id)).await, continued);
     assert_eq!(told(&client, post("/v1/chat/completions", r#"{"model":"m"}"#)).await, json!(null));
     assert_eq!(told(&client, get("/v1/responses/resp_1")).await, json!(null), "refused");
     let (_files, _running, client) = gate("response_ids: { unprotected: true }\n").await;

@@ -20,6 +20,7 @@ enum Kind {
     Json { editor: Editor, utf8: Utf8 },
     Events(EventStream),
     Report(Vec<u8>),
+    Empty,
 }
 
 impl BodyEditor {
@@ -48,6 +49,12 @@ impl BodyEditor {
         Self(Kind::Report(Vec::new()))
     }
 
+    /// A body that must not have a byte: its format is not told.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self(Kind::Empty)
+    }
+
     fn json_at(root: Place) -> Self {
         Self(Kind::Json { editor: Editor::new(root), utf8: Utf8::default() })
     }
@@ -60,6 +67,8 @@ impl BodyEditor {
                 editor.push(piece, exchange, out)
             }
             Kind::Events(events) => events.push(piece, exchange, out),
+            Kind::Empty if piece.is_empty() => Ok(()),
+            Kind::Empty => Err(EditError::Malformed),
             // In UTF-16 an id would not be found.
             Kind::Report(_) if piece.contains(&0) => Err(EditError::NotUtf8),
             Kind::Report(report) => {
@@ -81,6 +90,7 @@ impl BodyEditor {
             Kind::Json { utf8, .. } if !utf8.is_complete() => Err(EditError::NotUtf8),
             Kind::Json { editor, .. } => editor.finish(),
             Kind::Events(mut events) => events.finish(exchange, out),
+            Kind::Empty => Ok(()),
             Kind::Report(report) => {
                 quote::write(&report, &exchange.report(&report, true).0, out);
                 Ok(())
@@ -100,6 +110,7 @@ impl fmt::Debug for BodyEditor {
             Kind::Json { .. } => "BodyEditor(JSON)",
             Kind::Events(_) => "BodyEditor(events)",
             Kind::Report(_) => "BodyEditor(report)",
+            Kind::Empty => "BodyEditor(empty)",
         })
     }
 }
