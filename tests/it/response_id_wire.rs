@@ -318,6 +318,8 @@ async fn modes_that_hide_something_are_refused_s221() {
         stream.send(asks_more("{}", true));
         stream.next().await.expect_err("nothing follows");
     }
+    let page = gate.running.page("/metrics").await.1;
+    assert!(page.contains("tollgate_response_id_checks_total 4\n"), "as many as were allowed");
     // Nobody has read this body: it came with no length, and neither filter was shown it.
     let hidden = [BodySendMode::None, BodySendMode::FullDuplexStreamed];
     let unread = || gate.metadata(Asked { method: "POST", ..get(&format!("/v1/responses/{}/cancel", mine(RAW))) });

@@ -62,17 +62,25 @@ impl Place {
             Self::Body if matches!(name, "first_id" | "last_id" | "next" | "previous") => Self::Listed,
             Self::Body | Self::Event | Self::Response if name == "output" => Self::Inner,
             _ if is_words(name) => Self::Words,
-            _ => Self::Inner,
+            Self::Body
+            | Self::Event
+            | Self::Response
+            | Self::Inner
+            | Self::List
+            | Self::Words
+            | Self::Id
+            | Self::MaybeId => Self::Inner,
         }
     }
 
     /// `message` is a report on the outside only; further in it is one of the conversation.
     fn report(self, name: &str) -> Self {
-        match self {
-            Self::Body | Self::Event | Self::Failure => Self::Report,
-            Self::Listed | Self::ListedId if name == "message" => Self::Listed,
-            _ if name == "message" => Self::Inner,
-            _ => Self::Report,
+        if name != "message" || matches!(self, Self::Body | Self::Event) {
+            Self::Report
+        } else if matches!(self, Self::Listed | Self::ListedId) {
+            Self::Listed
+        } else {
+            Self::Inner
         }
     }
 

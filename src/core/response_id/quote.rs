@@ -31,29 +31,29 @@ impl Replacement {
 pub(super) struct Quoted<'a> {
     id: &'a [u8],
     instead: Option<&'a str>,
-    /// Where it comes next, once it was looked for; the end of the search is `Some(None)`.
-    next: Option<Option<usize>>,
+    next: Next,
+}
+
+/// Where an id comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Unknown,
+    At(usize),
+    Nowhere,
 }
 
 impl<'a> Quoted<'a> {
     pub(super) fn new(id: &'a str, instead: Option<&'a str>) -> Self {
-        Self { id: id.as_bytes(), instead, next: None }
+        Self { id: id.as_bytes(), instead, next: Next::Unknown }
     }
 
     /// Where it comes next, from here on. Every byte is looked at once, however often this is asked.
     fn find(&mut self, text: &[u8], from: usize) -> Option<usize> {
-        match self.next {
-            Some(next) if next.is_none_or(|next| next >= from) => next,
-            _ => {
-                let next = text.get(from..).and_then(|rest| memmem::find(rest, self.id)).map(|at| from + at);
-                self.next = Some(next);
-                next
-            }
+        if matches!(self.next, Next::At(next) if next < from) || self.next == Next::Unknown {
+            let next = text.get(from..).and_then(|rest| memmem::find(rest, self.id));
+            self.next = next.map_or(Next::Nowhere, |next| Next::At(from + next));
         }
-    }
-
-    fn is_at(&self, start: usize) -> bool {
-        self.next == Some(Some(start))
+        if let Next::At(next) = self.next { Some(next) } else { None }
     }
 }
 
@@ -73,7 +73,7 @@ pub(super) fn in_report(
         let starts = known.iter_mut().chain([&mut prefix]).filter_map(|one| one.find(text, at));
         let Some(start) = starts.min().filter(|start| *start < decided) else { break };
         let token = token_at(text, start);
-        let quoted = known.iter().find(|one| one.is_at(start) && one.id.len() >= token.len());
+        let quoted = known.iter().find(|one| one.next == Next::At(start) && one.id.len() >= token.len());
         let (length, instead) = match quoted {
             Some(quoted) => (quoted.id.len(), quoted.instead),
             None if looks_like_id(token) && !ours(token) => (token.len(), Some(BLANK)),
@@ -182,7 +182,7 @@ mod tests {
             ("a resp_1", vec![]),
             ("resp_handler", vec![]),
         ] {
-            let found: Vec<_> = in_link(text).into_iter().map(|range| &text[range]).collect();
+            let found: Vec<_> = in_link(text).into_iter().map(|range| text.get(range).unwrap()).collect();
             assert_eq!(found, expected, "{text}");
         }
     }
