@@ -9,7 +9,23 @@
 --     "@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua
 --     default_source_code: { filename: /etc/envoy/previous-response-id.lua }
 
-local MEMBER = '("previous_response_id"%s*:%s*")resp_[%w_=/+:%-]+(")'
+local NAME = "previous_response_id"
+
+-- The id that ext_authz has opened, as the caller wrote it. It is the only one, or there were no header.
+local function judged(handle)
+  local decision = handle:streamInfo():dynamicMetadata():get("envoy.filters.http.ext_authz") or {}
+  return ((decision.response_ids or {}).named or {})[1]
+end
+
+local function occurrences(text, what)
+  local _, count = text:gsub(what:gsub("%p", "%%%0"), "")
+  return count
+end
+
+-- Every ASCII character that JSON may write with an escape, as it is meant.
+local function decoded(text)
+  return (text:gsub("\\u00([0-7]%x)", function(digits) return string.char(tonumber(digits, 16)) end))
+end
 
 function envoy_on_request(handle)
   local id = handle:headers():get("x-auth-previous-response-id")
@@ -21,9 +37,13 @@ function envoy_on_request(handle)
   id = id:gsub('[\\"]', "\\%0")
   local body = handle:body()
   local text = body and body:getBytes(0, body:length()) or ""
-  local replaced, count = text:gsub(MEMBER, function(before, after) return before .. id .. after end)
+  local shown, replaced, count = judged(handle), "", 0
+  if shown and occurrences(decoded(text), NAME) == 1 then
+    local member = '("' .. NAME .. '"%s*:%s*")' .. shown:gsub("%p", "%%%0") .. '(")'
+    replaced, count = text:gsub(member, function(before, after) return before .. id .. after end)
+  end
   if count ~= 1 then
-    -- Spelled with escapes, or twice: the upstream must not get what the gate has judged by another reading.
+    -- Spelled with escapes, twice, or not the id that the gate has judged: nobody knows which the upstream would read.
     handle:respond({ [":status"] = "400", ["content-type"] = "application/json" },
       '{"error":{"message":"previous_response_id must be written plainly, and once","type":"invalid_request_error",' ..
       '"param":"previous_response_id","code":"400"}}')

@@ -273,8 +273,8 @@ fn guard(
 ) -> Result<Guarded, DenyReason> {
     let Ok(ask) = ask else { return Ok(Guarded::Unconcerned) };
     let (target, query) = (view.target, target.query);
-    let Facts { identity, path, found, .. } = *facts;
-    snapshot.responses.judge(&Question { target, path, query, found, body: &view.body, identity, ask })
+    let Facts { identity, path, method, found, .. } = *facts;
+    snapshot.responses.judge(&Question { target, path, query, method, found, body: &view.body, identity, ask })
 }
 
 /// What anybody may do to a public path.

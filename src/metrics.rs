@@ -93,6 +93,8 @@ impl Default for Metrics {
 /// What `ext_proc` counts.
 #[derive(Debug, Default)]
 pub struct ResponseIdMetrics {
+    /// Requests that were allowed and must come to `ext_proc`.
+    pub checks: Counter,
     streams: Family<StreamLabels, Counter>,
     /// Streams that are open.
     pub in_flight: Gauge,
@@ -106,6 +108,8 @@ struct StreamLabels {
 
 impl ResponseIdMetrics {
     fn register(&self, registry: &mut Registry) {
+        let help = "Allowed requests whose bodies must go through ext_proc";
+        registry.register("response_id_checks", help, self.checks.clone());
         let help = "Streams of ext_proc by how they ended: complete, abandoned by the proxy, or refused and why";
         registry.register("response_id_streams", help, self.streams.clone());
         registry.register("response_id_streams_in_flight", "Streams of ext_proc that are open", self.in_flight.clone());

@@ -17,6 +17,7 @@ use super::{encode, metadata, refuse};
 use crate::config::live::Live;
 use crate::core::decision::{Decision, Outage};
 use crate::core::request::{BodyView, Fidelity, HeaderView, RequestView};
+use crate::core::response_id::Guarded;
 use crate::core::route::dialect::Dialect;
 use crate::engine::{self, Evidence, Snapshot, Verdict};
 use crate::metrics::Metrics;
@@ -69,6 +70,9 @@ impl Authorization for ExtAuthz {
         let took = start.elapsed();
         let (decision, reason) = telemetry::labels(&verdict.decision);
         self.metrics.decided(decision, reason, verdict.evidence.route, took);
+        if matches!((&verdict.decision, &verdict.evidence.responses), (Decision::Allow(_), Guarded::Protected(_))) {
+            self.metrics.response_ids.checks.inc();
+        }
         telemetry::log_decision(&verdict, id, &snapshot.version, took);
         answer.map(Response::new)
     }

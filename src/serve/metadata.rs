@@ -92,7 +92,7 @@ fn token(identity: &Identity) -> Option<Value> {
 
 /// What `ext_proc` is told. The ids are the caller's spelling: the provider's are for the upstream.
 fn response_ids(guarded: &Guarded) -> Option<Value> {
-    let Admission { caller, subject, previous, .. } = match guarded {
+    let Admission { caller, subject, previous, body_read, .. } = match guarded {
         Guarded::Unconcerned => return None,
         Guarded::Unprotected => return object([("state", text(Some("unprotected")))]),
         Guarded::Protected(admission) => &**admission,
@@ -104,6 +104,7 @@ fn response_ids(guarded: &Guarded) -> Option<Value> {
         ("key", text(caller.key().map(KeyHash::to_hex).as_deref())),
         ("admin", text(caller.is_admin().then_some("true"))),
         ("subject", text(subject.as_ref().map(|(shown, _)| shown.as_str()))),
+        ("body", text(body_read.then_some("seen"))),
         ("named", list(previous.iter().map(|(shown, _)| shown.as_str()))),
     ])
 }

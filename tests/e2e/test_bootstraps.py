@@ -65,10 +65,26 @@ def test_s224_nothing_in_it_lets_an_answer_go_by() -> None:
     assert responses["typed_per_filter_config"]["envoy.filters.http.ext_proc"]["overrides"] == {}
     assert "typed_per_filter_config" not in others
     pattern = re.compile(responses["match"]["safe_regex"]["regex"])
-    for path in ("/v1/responses", "/responses/x", "/openai/v1/responses/x/cancel", "/azure/openai/Responses/x", "/cursor/chat/completions"):
+    below = ("", "/", "/compact", "/input_tokens", "/x", "/x/", "/x/cancel", "/x/input_items", "/x/future")
+    prefixes = ("", "/v1", "/openai/v1", "/openai", "/openai/deployments/d", "/azure/openai", "/vllm/v1", "/mygw/api/v3")
+    paths = [f"{prefix}/{name}{rest}" for prefix in prefixes for name in ("responses", "Responses") for rest in below]
+    paths += ["/cursor/chat/completions", "/cursor/chat/completions/", "/Cursor/chat/completions"]
+    for path in (root + path for root in ("", "/root", "/root/path") for path in paths):
         assert pattern.fullmatch(path), path
     for path in ("/v1/chat/completions", "/v1/models", "/v1/responsesx", "/xresponses/y"):
         assert not pattern.fullmatch(path), path
+
+
+def test_answers_that_last_keep_nobody_from_being_checked() -> None:
+    config = load(RECOMMENDED)
+    used = [one(config)["grpc_service"]["envoy_grpc"]["cluster_name"] for one in (ext_authz, ext_proc)]
+    assert used == ["tollgate", "tollgate_bodies"]
+    clusters = {one["name"]: one for one in config["static_resources"]["clusters"]}
+    checks, bodies = (clusters[name] for name in used)
+    assert checks["load_assignment"]["endpoints"] == bodies["load_assignment"]["endpoints"]
+    for cluster in (checks, bodies):
+        (threshold,) = cluster["circuit_breakers"]["thresholds"]
+        assert threshold["max_requests"] > 1024
 
 
 def test_the_demos_gate_knows_envoys_limit() -> None:

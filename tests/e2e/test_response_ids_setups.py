@@ -53,7 +53,8 @@ def test_what_is_published_for_istio_runs(tmp_path: Path, upstream: Scripted) ->
     def patch(config: Config) -> None:
         manager = connection_manager(config)
         for one in filters:
-            one["typed_config"]["grpc_service"]["envoy_grpc"]["cluster_name"] = "tollgate"
+            name = "tollgate_bodies" if one["name"].endswith("ext_proc") else "tollgate"
+            one["typed_config"]["grpc_service"]["envoy_grpc"]["cluster_name"] = name
         manager["http_filters"] = [*filters, manager["http_filters"][-1]]
         first = manager["route_config"]["virtual_hosts"][0]["routes"][0]
         first["match"] = {"safe_regex": {"regex": route["match"][0]["uri"]["regex"]}}
@@ -73,7 +74,7 @@ def test_istio_gets_what_a_bare_envoy_gets() -> None:
     patches = manifests("istio")["EnvoyFilter", "tollgate"]["configPatches"]
     for ours, patch in zip((ext_authz(recommended), ext_proc(recommended)), patches, strict=False):
         theirs = patch["patch"]["value"]["typed_config"]
-        theirs["grpc_service"]["envoy_grpc"]["cluster_name"] = "tollgate"
+        theirs["grpc_service"]["envoy_grpc"]["cluster_name"] = ours["grpc_service"]["envoy_grpc"]["cluster_name"]
         assert theirs == ours
 
 
@@ -122,13 +123,22 @@ def through_lua(config: Config) -> None:
 def test_request_bodies_through_lua(tmp_path: Path, upstream: Scripted) -> None:
     stack = Stack(tmp_path, upstream, patch=through_lua)
     try:
-        quoting = '{"previous_response_id":"resp_x"}'
+        quoting = '{"previous_response":"resp_x"}'
         status, got = continue_it(stack, upstream, instructions=quoting)
         assert (status, got["previous_response_id"], got["instructions"]) == (200, RAW, quoting)
         assert upstream.seen[0].values(b"content-length"), "no chunks, for upstreams that take none"
         # What the script cannot be sure of it refuses; what the gate refuses never gets there.
-        status, got = continue_it(stack, upstream, metadata={"previous_response_id": "resp_x"})
-        assert (status, got) == (400, {})
+        for more in ({"metadata": {"previous_response_id": "resp_x"}}, {"instructions": '{"previous_response_id":"x"}'}):
+            assert continue_it(stack, upstream, **more) == (400, {}), more
+        # The member that is judged is written with an escape; the one that is plain is data.
+        alice = stack.keyring.alice.bearer
+        own = stack.post("/v1/responses", b'{"model":"gpt-4o"}', alice).json()["id"]
+        upstream.seen.clear()
+        for name in ("previous_\\u0072esponse_id", "previous\\u005Fresponse_id"):
+            for plain_one in (own, "resp_x"):
+                body = f'{{"model":"gpt-4o","metadata":{{"previous_response_id":"{plain_one}"}},"{name}":"{own}"}}'
+                assert stack.post("/v1/responses", body.encode(), alice).status == 400, body
+        assert not upstream.seen
         raw = json.dumps({"model": "gpt-4o", "previous_response_id": RAW}).encode()
         assert stack.post("/v1/responses", raw, stack.keyring.alice.bearer).status == 403
         # An answer that quotes the upstream's id reads as the caller's: the gate has told ext_proc which it is.

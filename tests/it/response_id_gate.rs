@@ -186,6 +186,28 @@ async fn a_response_is_named_where_it_is_read_and_nowhere_else() {
         let outcome = ask(&client, naming(path, &id), "sk-alice").await;
         assert_eq!(outcome.summary(), "400 response_id_not_allowed", "{path}");
     }
+    // LiteLLM's other door to the same objects.
+    for path in ["/interactions", "/v1beta/interactions"] {
+        let body = |id: &str| json!({"model": "m", "previous_interaction_id": id}).to_string();
+        for id in [&id, RAW] {
+            let outcome = ask(&client, post(path, &body(id)), "sk-alice").await.summary();
+            assert_eq!(outcome, "400 response_id_not_allowed", "{path}");
+            for rest in ["", "/cancel"] {
+                let asked = if rest.is_empty() {
+                    get(&format!("{path}/{id}"))
+                } else {
+                    post(&format!("{path}/{id}{rest}"), "{}")
+                };
+                assert_eq!(
+                    ask(&client, asked, "sk-alice").await.summary(),
+                    "400 response_id_not_allowed",
+                    "{path}{rest}"
+                );
+            }
+        }
+        assert_eq!(ask(&client, post(path, &body("v1_abc")), "sk-alice").await.status, 200);
+        assert_eq!(ask(&client, get(&format!("{path}/v1_abc")), "sk-alice").await.status, 200);
+    }
     let empty = json!({"model": "m", "previous_response_id": null, "metadata": {"previous_response_id": RAW}});
     assert_eq!(ask(&client, post("/v1/chat/completions", &empty.to_string()), "sk-alice").await.status, 200);
     let asked = Asked { method: "POST", ..get("/azure/openai/responses") }.header("x-envoy-auth-partial-body", "true");
@@ -234,6 +256,44 @@ async fn an_unknown_path_is_no_way_around() {
     let body = json!({"previous_response_id": RAW}).to_string();
     let cancel = post(&format!("/v1/responses/{}/cancel", of_alice(RAW)), &body);
     assert_eq!(ask(&client, cancel, "sk-alice").await.summary(), "403 response_unmanaged", "beside the path");
+}
+
+/// Nobody's list of responses is sealed for whoever asks, and no upstream's own spelling of a path is a way around.
+#[tokio::test]
+async fn a_list_belongs_to_nobody() {
+    let (_files, _running, client) = gate(PROTECTED).await;
+    for path in
+        ["/vllm/v1/responses", "/openai/responses", "/azure/openai/responses", "/azure/openai/responses/compact"]
+    {
+        let outcome = ask(&client, get(path), "sk-alice").await.summary();
+        assert_eq!(outcome, "403 response_route_unknown", "{path}");
+        assert_eq!(ask(&client, post(path, r#"{"model":"m"}"#), "sk-alice").await.status, 200, "{path}");
+    }
+    let slash = naming("/cursor/chat/completions/", RAW);
+    assert_eq!(ask(&client, slash, "sk-alice").await.summary(), "403 response_route_unknown");
+}
+
+#[tokio::test]
+async fn a_configured_endpoint_is_guarded_wherever_its_upstream_has_the_api() {
+    let endpoints = "routes: { pass_through: [{ path: /mygw, methods: [GET, POST], include_subpath: true, grant_required: false }], ";
+    let files = Files::new(&config(PROTECTED).replace("routes: {", endpoints), &keys());
+    let running = Running::start(&files.config()).await;
+    let client = running.client().await;
+    let id = of_alice(RAW);
+    for prefix in ["", "/v1", "/V1", "/OpenAI", "/api/v3", "/openai/deployments/d"] {
+        for name in ["responses", "Responses"] {
+            let path = |id: &str| format!("/mygw{prefix}/{name}/{id}");
+            assert_eq!(ask(&client, get(&path(RAW)), "sk-alice").await.summary(), "403 response_unmanaged", "{prefix}");
+            assert_eq!(ask(&client, get(&path(&id)), "sk-bob").await.summary(), "403 response_not_owned", "{prefix}");
+            assert_eq!(ask(&client, get(&path(&id)), "sk-alice").await.set[":path"], path(RAW));
+            let collection = format!("/mygw{prefix}/{name}");
+            let continued = ask(&client, naming(&collection, RAW), "sk-alice").await.summary();
+            assert_eq!(continued, "403 response_unmanaged", "{collection}");
+            let listed = ask(&client, get(&collection), "sk-alice").await.summary();
+            assert_eq!(listed, "403 response_route_unknown", "{collection}");
+        }
+    }
+    assert_eq!(ask(&client, get("/mygw/responsesx/a"), "sk-alice").await.status, 200);
 }
 
 #[tokio::test]
@@ -293,9 +353,11 @@ async fn ext_proc_is_told_whose_they_are() {
         owner[name] = value;
         owner
     };
-    assert_eq!(told(&client, post("/v1/responses", r#"{"model":"m"}"#)).await, owner);
+    assert_eq!(told(&client, post("/v1/responses", r#"{"model":"m"}"#)).await, with("body", json!("seen")));
     assert_eq!(told(&client, get(&format!("/v1/responses/{id}"))).await, with("subject", json!(id)));
-    assert_eq!(told(&client, naming("/v1/responses", &id)).await, with("named", json!([id])));
+    let mut continued = with("named", json!([id]));
+    continued["body"] = json!("seen");
+    assert_eq!(told(&client, naming("/v1/responses", &id)).await, continued);
     assert_eq!(told(&client, post("/v1/chat/completions", r#"{"model":"m"}"#)).await, json!(null));
     assert_eq!(told(&client, get("/v1/responses/resp_1")).await, json!(null), "refused");
     let (_files, _running, client) = gate("response_ids: { unprotected: true }\n").await;

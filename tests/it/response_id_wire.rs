@@ -318,6 +318,17 @@ async fn modes_that_hide_something_are_refused_s221() {
         stream.send(asks_more("{}", true));
         stream.next().await.expect_err("nothing follows");
     }
+    let page = gate.running.page("/metrics").await.1;
+    assert!(page.contains("tollgate_response_id_checks_total 4\n"), "as many as were allowed");
+    // Nobody has read this body: it came with no length, and neither filter was shown it.
+    let hidden = [BodySendMode::None, BodySendMode::FullDuplexStreamed];
+    let unread = || gate.metadata(Asked { method: "POST", ..get(&format!("/v1/responses/{}/cancel", mine(RAW))) });
+    let mut stream = gate.stream(hidden, unread().await).await;
+    let answer = stream.ask(asks(&[(":method", "POST")], false)).await;
+    assert!(matches!(answer, Reply::Immediate { status: 503, .. }), "{answer:?}");
+    let mut stream = gate.stream(hidden, unread().await).await;
+    let answer = stream.ask(asks(&[(":method", "POST")], true)).await;
+    assert!(matches!(answer, Reply::Headers { .. }), "there is none: {answer:?}");
     let mut stream = gate.duplex(gate.created().await).await;
     let message = ProcessingRequest { observability_mode: true, ..ProcessingRequest::default() };
     stream.sender.as_ref().unwrap().send(message).unwrap();

@@ -13,6 +13,7 @@ use super::scan::Scan;
 use super::sources::is_managed_id;
 use crate::core::deny::DenyReason;
 use crate::core::request::Fidelity;
+use crate::core::response_id;
 
 /// JSON texts within JSON texts that are followed.
 const MAX_NESTED_TEXTS: usize = 2;
@@ -205,6 +206,7 @@ impl<'r> Facts<'r> {
             Place::AlsoModel | Place::FallbackName | Place::Fallback | Place::FallbackTarget => self.also_model(text),
             Place::ToolName => self.tool(text),
             Place::ObjectId => self.names_managed_id |= is_managed_id(text),
+            Place::InteractionId => self.response_ids += usize::from(text.starts_with(response_id::PREFIX)),
             Place::ToolType => {
                 self.hosted = !matches!(text, "function" | "custom");
                 self.tool_hint = self.hosted.then(|| text.to_owned());

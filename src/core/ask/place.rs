@@ -67,6 +67,8 @@ pub(super) enum Place {
     Store,
     /// The id of a file, a batch or another object, or a list of them.
     ObjectId,
+    /// The id of an interaction, which LiteLLM may keep as a response.
+    InteractionId,
     /// Some parameter.
     Control,
     /// The properties of a JSON schema: their names are the caller's own.
@@ -257,6 +259,7 @@ fn control(name: &str) -> Place {
         "vector_store_ids" | "vector_store_id" => Place::Stores,
         "file_id" | "file_ids" | "input_file_id" | "output_file_id" | "error_file_id" | "batch_id"
         | "fine_tuning_job_id" | "training_file" | "validation_file" | "video_id" | "character_id" => Place::ObjectId,
+        "previous_interaction_id" => Place::InteractionId,
         "properties" | "patternProperties" | "$defs" | "definitions" => Place::Properties,
         "messages" | "input" | "contents" | "prompt" | "documents" | "arguments" => Place::Data,
         _ => Place::Control,

@@ -5,10 +5,11 @@ use std::fmt;
 use super::exchange::{EditError, Exchange};
 use super::json::Editor;
 use super::place::Place;
+use super::quote;
 use super::sse::EventStream;
 use super::utf8::Utf8;
 
-/// Most bytes of a report that is no JSON. It is kept until its end.
+/// Most bytes of a report that are kept where it is no JSON.
 const MAX_REPORT: usize = 64 * 1024;
 
 /// The editor of one body. It passes on, of each piece, what is certain: after an error nothing of the
@@ -19,6 +20,7 @@ enum Kind {
     Json { editor: Editor, utf8: Utf8 },
     Events(EventStream),
     Report(Vec<u8>),
+    Empty,
 }
 
 impl BodyEditor {
@@ -47,6 +49,12 @@ impl BodyEditor {
         Self(Kind::Report(Vec::new()))
     }
 
+    /// A body that must not have a byte: its format is not told.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self(Kind::Empty)
+    }
+
     fn json_at(root: Place) -> Self {
         Self(Kind::Json { editor: Editor::new(root), utf8: Utf8::default() })
     }
@@ -59,9 +67,18 @@ impl BodyEditor {
                 editor.push(piece, exchange, out)
             }
             Kind::Events(events) => events.push(piece, exchange, out),
-            Kind::Report(report) if report.len() + piece.len() > MAX_REPORT => Err(EditError::TooLong),
+            Kind::Empty if piece.is_empty() => Ok(()),
+            Kind::Empty => Err(EditError::Malformed),
+            // In UTF-16 an id would not be found.
+            Kind::Report(_) if piece.contains(&0) => Err(EditError::NotUtf8),
             Kind::Report(report) => {
                 report.extend(piece);
+                if report.len() > MAX_REPORT {
+                    let (replacements, decided) = exchange.report(report, false);
+                    let rest = report.split_off(decided);
+                    quote::write(report, &replacements, out);
+                    *report = rest;
+                }
                 Ok(())
             }
         }
@@ -73,13 +90,9 @@ impl BodyEditor {
             Kind::Json { utf8, .. } if !utf8.is_complete() => Err(EditError::NotUtf8),
             Kind::Json { editor, .. } => editor.finish(),
             Kind::Events(mut events) => events.finish(exchange, out),
+            Kind::Empty => Ok(()),
             Kind::Report(report) => {
-                let edited = std::str::from_utf8(&report).ok().and_then(|text| exchange.report(text));
-                let report = edited.map_or(report, String::into_bytes);
-                if exchange.is_told_in(&report) {
-                    return Err(EditError::NotUtf8);
-                }
-                out.extend(report);
+                quote::write(&report, &exchange.report(&report, true).0, out);
                 Ok(())
             }
         }
@@ -97,6 +110,7 @@ impl fmt::Debug for BodyEditor {
             Kind::Json { .. } => "BodyEditor(JSON)",
             Kind::Events(_) => "BodyEditor(events)",
             Kind::Report(_) => "BodyEditor(report)",
+            Kind::Empty => "BodyEditor(empty)",
         })
     }
 }
@@ -127,8 +141,12 @@ mod tests {
         assert_eq!(out.unwrap(), format!("<p>no response {id}</p>").into_bytes());
         let (out, _) = edit(BodyEditor::report(), b"\xff\xfe upstream connect error");
         assert_eq!(out.unwrap(), b"\xff\xfe upstream connect error");
-        assert_eq!(edit(BodyEditor::report(), b"\xff resp_68aa01").0, Err(EditError::NotUtf8));
-        assert_eq!(edit(BodyEditor::report(), &vec![b' '; MAX_REPORT + 1]).0, Err(EditError::TooLong));
+        let (out, id) = edit(BodyEditor::report(), b"\xff resp_68aa01");
+        assert_eq!(out.unwrap(), [b"\xff ", id.as_bytes()].concat());
+        assert_eq!(edit(BodyEditor::report(), b"r\0e\0s\0p\0").0, Err(EditError::NotUtf8), "UTF-16");
+        let spaces = vec![b' '; MAX_REPORT - 3];
+        let (out, id) = edit(BodyEditor::report(), &[&spaces[..], b"resp_68aa01, resp_new1"].concat());
+        assert_eq!(out.unwrap(), [&spaces[..], id.as_bytes(), b", resp_redacted"].concat());
         assert_eq!(edit(BodyEditor::report(), b"").0.unwrap(), b"");
     }
 

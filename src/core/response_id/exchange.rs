@@ -1,6 +1,5 @@
 //! One request and its answer: which ids were opened, and for whom the others are sealed.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,9 +8,11 @@ use thiserror::Error;
 
 use super::PREFIX;
 use super::access::{AccessError, Admitted, ResponseIds};
+use super::open::Opened;
 use super::owner::{Caller, Name, Owner};
 use super::place::Place;
 use super::plain::PlainId;
+use super::quote::{self, BLANK, Quoted, Replacement};
 
 /// Most ids that one request may name.
 const MAX_NAMED: usize = 8;
@@ -68,6 +69,13 @@ struct Named {
     admitted: Admitted,
 }
 
+impl Named {
+    /// Whether the caller knows the plain id.
+    fn is_shown_plain(&self) -> bool {
+        self.shown == self.admitted.inner.expose()
+    }
+}
+
 impl Exchange {
     /// A request to `upstream`. `subject` is the id of the response it is about, as the caller wrote it,
     /// where it is about one: what the answer tells belongs to that one's owner, whoever asks (R7).
@@ -104,48 +112,56 @@ impl Exchange {
         self.openings
     }
 
-    /// What stands in place of a text; `None` leaves its bytes as they are.
-    pub(super) fn edit(&mut self, place: Place, text: &str) -> Result<Option<String>, EditError> {
+    /// What stands in place of a text, or of parts of it. Every other byte stays.
+    pub(super) fn edit(&mut self, place: Place, text: &str) -> Result<Vec<Replacement>, EditError> {
+        let all = |id| Replacement::all_of(text, id);
         match place {
             // LiteLLM reads an empty id as none (§2).
-            Place::Named | Place::Id | Place::MaybeId if text.is_empty() => Ok(None),
-            Place::Named => self.open(text).map(Some),
-            Place::Id => self.seal(text).map(Some),
-            Place::MaybeId if text.starts_with(PREFIX) || self.knows(text) => self.seal(text).map(Some),
+            _ if text.is_empty() => Ok(Vec::new()),
+            Place::Named => self.open(text).map(all),
+            Place::Id => self.seal(text).map(all),
+            Place::MaybeId if text.starts_with(PREFIX) || self.knows(text) => self.seal(text).map(all),
+            Place::Listed | Place::ListedId if self.knows(text) => self.seal(text).map(all),
+            Place::ListedId => Ok(all(BLANK.to_owned())),
             // A body that is nothing but a text reports something.
-            Place::Report | Place::Body | Place::Failure | Place::Event => Ok(self.report(text)),
-            Place::MaybeId | Place::Request | Place::Response | Place::Inner | Place::Data => Ok(None),
+            Place::Report | Place::Body | Place::Failure | Place::Event => Ok(self.report(text.as_bytes(), true).0),
+            Place::Inner | Place::Response | Place::List | Place::Listed => self.links(place, text),
+            Place::MaybeId | Place::Request | Place::Words | Place::Data => Ok(Vec::new()),
         }
     }
 
     /// Whether bytes contain an id that is not for the caller's eyes.
     pub(super) fn is_told_in(&self, bytes: &[u8]) -> bool {
-        let contains = |id: &str| memmem::find(bytes, id.as_bytes()).is_some();
-        self.secrets().any(|named| contains(named.admitted.inner.expose()))
-            || self.recent.iter().any(|(inner, _)| contains(inner.expose()))
+        let named = self.named.iter().filter(|named| !named.is_shown_plain()).map(|named| &named.admitted.inner);
+        let mut secrets = named.chain(self.recent.iter().map(|(inner, _)| inner));
+        secrets.any(|id| memmem::find(bytes, id.expose().as_bytes()).is_some())
     }
 
-    /// A text in which every id that the request named is written as the caller wrote it.
-    pub(super) fn report(&self, text: &str) -> Option<String> {
-        let mut text = Cow::Borrowed(text);
-        for named in self.secrets() {
-            if text.contains(named.admitted.inner.expose()) {
-                text = text.replace(named.admitted.inner.expose(), &named.shown).into();
-            }
-        }
-        match text {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(text) => Some(text),
-        }
+    /// Ids in a report: one that the request named is written as the caller wrote it, one that the answer told
+    /// is sealed, any other is blanked. Also how many bytes are decided; all, where the text is `whole`.
+    pub(super) fn report(&self, text: &[u8], whole: bool) -> (Vec<Replacement>, usize) {
+        let named = self.named.iter().map(|named| {
+            let shown = (!named.is_shown_plain()).then_some(named.shown.as_str());
+            (named.admitted.inner.expose(), shown)
+        });
+        let recent = self.recent.iter().map(|(inner, sealed)| (inner.expose(), Some(sealed.as_str())));
+        // The longest first: one may begin with another.
+        let mut known: Vec<_> = named.chain(recent).collect();
+        known.sort_by_key(|(id, _)| std::cmp::Reverse(id.len()));
+        let known = known.into_iter().map(|(id, instead)| Quoted::new(id, instead)).collect();
+        quote::in_report(text, whole, known, |id| matches!(self.ids.open(id), Opened::Managed(_)))
     }
 
-    /// Named ids whose plain form the caller has not shown to know, the longest first: one may contain
-    /// another.
-    fn secrets(&self) -> impl Iterator<Item = &Named> {
-        let mut secrets: Vec<_> =
-            self.named.iter().filter(|named| named.shown != named.admitted.inner.expose()).collect();
-        secrets.sort_by_key(|named| std::cmp::Reverse(named.admitted.inner.expose().len()));
-        secrets.into_iter()
+    /// Ids in a text whose meaning nobody knows, where it is one or links to one. In a list of what is not the
+    /// caller's for certain, those that are not known are blanked.
+    fn links(&mut self, place: Place, text: &str) -> Result<Vec<Replacement>, EditError> {
+        let ids = quote::in_link(text).into_iter().map(|range| {
+            let id = text.get(range.clone()).unwrap_or_default();
+            let foreign = place == Place::Listed && !self.knows(id);
+            let text = if foreign { BLANK.to_owned() } else { self.seal(id)? };
+            Ok(Replacement { range, text })
+        });
+        ids.collect()
     }
 
     fn open(&mut self, shown: &str) -> Result<String, EditError> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 
+use super::PREFIX;
 use super::access::{AccessError, ResponseIds};
 use super::body::BodyEditor;
 use super::exchange::{EditError, Exchange};
@@ -16,7 +17,7 @@ use crate::core::ask::Ask;
 use crate::core::deny::DenyReason;
 use crate::core::identity::Identity;
 use crate::core::request::BodyView;
-use crate::core::route::Match;
+use crate::core::route::{Match, Method};
 
 /// What the configuration says of response ids.
 #[derive(Debug, Clone, Default)]
@@ -50,6 +51,8 @@ pub struct Question<'a> {
     pub path: &'a str,
     /// The query, not decoded.
     pub query: Option<&'a str>,
+    /// The method.
+    pub method: Method,
     /// The route, if it is known.
     pub found: Option<&'a Match<'a>>,
     /// The body.
@@ -83,6 +86,8 @@ pub struct Admission {
     pub previous: Vec<(String, PlainId)>,
     /// The request target with the provider's id, where the path has one.
     pub target: Option<PlainTarget>,
+    /// Whether every byte of the body was read. What was not must be shown to `ext_proc`.
+    pub body_read: bool,
 }
 
 impl Guard {
@@ -93,12 +98,14 @@ impl Guard {
     /// [`DenyReason::PathMalformed`] when the path is spelled in a way that a proxy's own routes may not
     /// know; a `Body*` reason when the body can be read in two ways.
     pub fn judge(&self, question: &Question<'_>) -> Result<Guarded, DenyReason> {
-        let operation = Operation::of(question.path, question.found);
+        let operation = Operation::of(question.method, question.path, question.found);
         match (self, operation) {
             (Self::Unprotected, Operation::Other) => Ok(Guarded::Unconcerned),
             (Self::Unprotected, _) => Ok(Guarded::Unprotected),
             // A parameter of another route, for upstreams that know it there too.
-            (_, Operation::Other) if question.ask.response_ids > 0 => Err(DenyReason::ResponseIdNotAllowed),
+            (_, Operation::Other) if question.ask.response_ids > 0 || names_interaction(question.path) => {
+                Err(DenyReason::ResponseIdNotAllowed)
+            }
             (_, Operation::Other) => Ok(Guarded::Unconcerned),
             (_, Operation::Unknown) => Err(DenyReason::ResponseRouteUnknown),
             _ if names_in_query(question.query) => Err(DenyReason::ResponseIdNotAllowed),
@@ -132,13 +139,14 @@ impl Protection {
         read_body(question, subject.is_some(), &mut exchange)?;
         let mut named = exchange.named().map(|(shown, inner)| (shown.to_owned(), inner.clone()));
         let subject = if subject.is_some() { named.next() } else { None };
+        let body_read = matches!(question.body, BodyView::Complete { .. });
         let target = match &subject {
             Some((shown, inner)) => {
                 Some(rewrite_target(question.target, shown, inner).ok_or(DenyReason::PathMalformed)?)
             }
             None => None,
         };
-        Ok(Guarded::Protected(Box::new(Admission { caller, subject, previous: named.collect(), target })))
+        Ok(Guarded::Protected(Box::new(Admission { caller, subject, previous: named.collect(), target, body_read })))
     }
 }
 
@@ -173,6 +181,12 @@ fn is_plainly_spelled(target: &str, subject: Option<&str>) -> bool {
     let path = target.split('?').next().unwrap_or_default();
     let is_subject = |segment: &str| subject.is_some_and(|id| percent_decode_str(segment).eq(id.bytes()));
     path.split('/').filter(|segment| segment.contains('%')).all(is_subject)
+}
+
+/// Whether a path of the Interactions API has the id of a response, which LiteLLM takes for that of an interaction.
+fn names_interaction(path: &str) -> bool {
+    let ids = path.split('/').skip_while(|segment| !segment.eq_ignore_ascii_case("interactions")).skip(1);
+    ids.into_iter().any(|segment| segment.starts_with(PREFIX))
 }
 
 /// Whether the query names a response. LiteLLM adds parameters of the query to the body (BODY-3).
@@ -230,6 +244,7 @@ mod tests {
             target: path,
             path,
             query: None,
+            method: Method::Post,
             found: found.as_ref(),
             body: &BodyView::NotSent,
             identity: &Identity::Anonymous,

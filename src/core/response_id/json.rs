@@ -3,6 +3,8 @@
 //! Nothing is kept but the text at hand, and that only where a [`Place`] asks to read it. What is no JSON
 //! (RFC 8259) is refused: another reader might find ids in it.
 
+mod text;
+
 use std::borrow::Cow;
 
 use memchr::memchr2;
@@ -15,7 +17,7 @@ use super::plain::PlainId;
 const MAX_DEPTH: usize = 128;
 /// Longest id kept, in bytes, each of them escaped.
 const MAX_ID: usize = 6 * PlainId::MAX;
-/// Longest message kept, in bytes.
+/// Most bytes of a report that are kept.
 const MAX_REPORT: usize = 64 * 1024;
 
 /// The editor of one JSON text.
@@ -184,12 +186,12 @@ impl Editor {
     ) -> Result<&'i [u8], EditError> {
         if std::mem::take(&mut self.escaped) {
             let (escape, rest) = input.split_at(1);
-            self.take(kind, escape, out)?;
+            self.take(kind, escape, exchange, out)?;
             return Ok(rest);
         }
         let end = memchr2(b'"', b'\\', input).unwrap_or(input.len());
         let (inside, rest) = input.split_at(end);
-        let kind = self.take(kind, inside, out)?;
+        let kind = self.take(kind, inside, exchange, out)?;
         match rest.split_first() {
             None => Ok(rest),
             Some((b'"', rest)) => {
@@ -197,7 +199,7 @@ impl Editor {
                 Ok(rest)
             }
             Some((backslash, rest)) => {
-                self.take(kind, &[*backslash], out)?;
+                self.take(kind, &[*backslash], exchange, out)?;
                 self.escaped = true;
                 Ok(rest)
             }
@@ -205,7 +207,13 @@ impl Editor {
     }
 
     /// Passes on or keeps the inside of quotation marks. The result is what is made of it from here on.
-    fn take(&mut self, kind: Quoted, inside: &[u8], out: &mut Vec<u8>) -> Result<Quoted, EditError> {
+    fn take(
+        &mut self,
+        kind: Quoted,
+        inside: &[u8],
+        exchange: &Exchange,
+        out: &mut Vec<u8>,
+    ) -> Result<Quoted, EditError> {
         if inside.iter().any(|byte| *byte < 0x20) {
             return Err(EditError::Malformed);
         }
@@ -221,22 +229,32 @@ impl Editor {
             }
             Quoted::Read(place) => {
                 self.held.extend(inside);
-                let limit = if place.is_id() { MAX_ID } else { MAX_REPORT };
-                if self.held.len() <= limit { kind } else { self.release(place, out)? }
+                if place.is_report() && self.held.len() > MAX_REPORT {
+                    self.report(exchange, out)?;
+                }
+                if place.is_report() || self.held.len() <= MAX_ID { kind } else { self.release(place, out)? }
             }
         };
         self.state = State::Quoted(kind);
         Ok(kind)
     }
 
-    /// A text too long to be kept: an `id` this long is no response's, unless it says that it is one, or
-    /// hides what it says.
+    /// A text too long to be kept is no response's id, and links to none, unless it begins like one.
     fn release(&mut self, place: Place, out: &mut Vec<u8>) -> Result<Quoted, EditError> {
-        if place != Place::MaybeId || self.held.starts_with(b"resp") || self.held.starts_with(b"\\") {
+        if place.is_text() || text::begins_with(&self.held, "resp")? {
             return Err(EditError::TooLong);
         }
         out.append(&mut self.held);
         Ok(Quoted::Passed)
+    }
+
+    /// Passes on what is decided of a report too long to be kept.
+    fn report(&mut self, exchange: &Exchange, out: &mut Vec<u8>) -> Result<(), EditError> {
+        let complete = self.held.get(..text::complete(&self.held)).unwrap_or_default();
+        let (replacements, decided) = exchange.report(text::unescape(complete)?.as_bytes(), false);
+        let taken = text::write(complete, decided, &replacements, out)?;
+        self.held.drain(..taken);
+        Ok(())
     }
 
     /// A closing quotation mark.
@@ -245,15 +263,13 @@ impl Editor {
         match kind {
             Quoted::Passed => self.state = self.after_value(),
             Quoted::Name { kept } => {
-                let name = if kept { unescape(&held)? } else { Cow::Borrowed("") };
+                let name = if kept { text::unescape(&held)? } else { Cow::Borrowed("") };
                 self.member(&name)?;
                 self.state = State::Colon;
             }
             Quoted::Read(place) => {
-                match exchange.edit(place, &unescape(&held)?)? {
-                    Some(text) => escape(&text, out)?,
-                    None => out.extend(&held),
-                }
+                let meant = text::unescape(&held)?;
+                text::write(&held, meant.len(), &exchange.edit(place, &meant)?, out)?;
                 self.state = self.after_value();
             }
         }
@@ -277,23 +293,6 @@ impl Editor {
         self.next = frame.place.member(name);
         Ok(())
     }
-}
-
-/// The text between quotation marks, its escapes resolved.
-fn unescape(raw: &[u8]) -> Result<Cow<'_, str>, EditError> {
-    if memchr::memchr(b'\\', raw).is_none() {
-        return std::str::from_utf8(raw).map(Cow::Borrowed).map_err(|_| EditError::NotUtf8);
-    }
-    let quoted = [b"\"", raw, b"\""].concat();
-    serde_json::from_slice(&quoted).map(Cow::Owned).map_err(|_| EditError::Malformed)
-}
-
-/// Appends a text as it stands between quotation marks.
-fn escape(text: &str, out: &mut Vec<u8>) -> Result<(), EditError> {
-    let quoted = serde_json::to_string(text).map_err(|_| EditError::Malformed)?;
-    let inside = quoted.get(1..quoted.len() - 1).ok_or(EditError::Malformed)?;
-    out.extend(inside.as_bytes());
-    Ok(())
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ mod owner;
 mod payload;
 mod place;
 mod plain;
+mod quote;
 mod seal;
 pub mod session;
 mod sse;

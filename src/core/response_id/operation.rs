@@ -1,7 +1,7 @@
-//! What a request of the Responses API does, by its path.
+//! What a request of the Responses API does, by its method and its path.
 
-use crate::core::route::Match;
 use crate::core::route::catalogue::{Class, ModelRule};
+use crate::core::route::{Match, Method};
 
 /// What a request does with response ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,7 +12,8 @@ pub enum Operation<'p> {
     Create,
     /// It is about the response of this id: get, delete, cancel, list input items.
     About(&'p str),
-    /// It is below a path of the Responses API, and nobody knows what it does there.
+    /// It is below a path of the Responses API, and nobody knows what it does there: the list of a backend's
+    /// responses, say, which are everybody's.
     Unknown,
 }
 
@@ -21,28 +22,22 @@ const CREATE: [&str; 4] = ["responses", "responses_compact", "responses_input_to
 /// Those with the id of a response in their path.
 const ABOUT: [&str; 3] = ["response", "response_cancel", "response_input_items"];
 
+/// The path of Cursor's.
+const CURSOR: [&str; 3] = ["cursor", "chat", "completions"];
+
 impl<'p> Operation<'p> {
-    /// What a canonical path and its route say. A path without a route is open to administrators alone, and
-    /// is judged by its structure for them.
+    /// What a method, a canonical path and its route say. A route of the catalogue that is none of the API's
+    /// is none, whatever its placeholders match. What forwards to somebody else's paths is judged by
+    /// structure: a provider's own API (`/openai/responses`, `/vllm/v1/responses`), what the configuration
+    /// passes through, and the paths without a route, which are open to administrators alone.
     #[must_use]
-    pub fn of(path: &'p str, found: Option<&Match<'p>>) -> Self {
-        let Some(found) = found else { return Self::by_structure(path, |_| true) };
-        let route = found.route;
-        if CREATE.contains(&route.id) {
-            return Self::Create;
-        }
-        if ABOUT.contains(&route.id) {
-            return found.param("response_id").map_or(Self::Unknown, Self::About);
-        }
-        match route.class {
-            // A provider's own API: `/openai/responses`, `/azure/openai/responses/{id}`, `/vllm/v1/responses`.
-            Class::LlmApi if route.model == ModelRule::Opaque => Self::by_structure(path, |_| true),
-            // What a configured endpoint calls `responses` may be anything: only the API's own spelling counts.
-            Class::PassThrough | Class::Custom => {
-                Self::by_structure(path, |before| matches!(before, "v1" | "openai" | ""))
-            }
-            Class::LlmApi | Class::Management | Class::Public => Self::Other,
-        }
+    pub fn of(method: Method, path: &'p str, found: Option<&Match<'p>>) -> Self {
+        let is_api = found.is_none_or(|found| match found.route.class {
+            Class::LlmApi => found.route.model == ModelRule::Opaque || Self::is_known(found.route.id),
+            Class::PassThrough | Class::Custom => true,
+            Class::Management | Class::Public => false,
+        });
+        if is_api { Self::by_structure(method, path) } else { Self::Other }
     }
 
     /// Whether a route is one whose ids are guarded wherever it is found.
@@ -51,22 +46,40 @@ impl<'p> Operation<'p> {
         CREATE.contains(&route) || ABOUT.contains(&route)
     }
 
-    /// By the first segment `responses`, and whether what stands before it makes it the API's.
-    fn by_structure(path: &'p str, is_api: impl Fn(&str) -> bool) -> Self {
+    /// By the first segment `responses`, in any case and wherever it stands: an upstream decides what its
+    /// paths begin with.
+    fn by_structure(method: Method, path: &'p str) -> Self {
         let segments: Vec<_> = path.split('/').collect();
-        let is_responses = |segment: &&str| segment.eq_ignore_ascii_case("responses");
-        let Some(at) = segments.iter().position(is_responses) else { return Self::Other };
-        let (before, rest) = segments.split_at(at);
-        if !is_api(before.last().unwrap_or(&"")) {
-            return Self::Other;
+        let mut rest = segments.as_slice();
+        while let [first, below @ ..] = rest {
+            if first.eq_ignore_ascii_case("responses") {
+                return Self::of_responses(method, below);
+            }
+            if is_cursor(rest) {
+                let exact = rest.len() == CURSOR.len() && method == Method::Post;
+                return if exact { Self::Create } else { Self::Unknown };
+            }
+            rest = below;
         }
-        match rest {
-            [_] | [_, "compact" | "input_tokens"] => Self::Create,
-            [_, ""] | [_, _, ""] => Self::Unknown,
-            [_, id] | [_, id, "cancel" | "input_items"] => Self::About(id),
+        Self::Other
+    }
+
+    /// By what follows `responses`.
+    fn of_responses(method: Method, below: &[&'p str]) -> Self {
+        use Method::{Delete, Get, Head, Post};
+        match (method, below) {
+            (Post, [] | ["compact" | "input_tokens"]) => Self::Create,
+            (_, [] | ["" | "compact" | "input_tokens"] | [_, ""]) => Self::Unknown,
+            (Get | Head | Delete, [id]) | (Post, [id, "cancel"]) | (Get | Head, [id, "input_items"]) => Self::About(id),
             _ => Self::Unknown,
         }
     }
+}
+
+/// Whether segments are the path of Cursor's, with nothing or a last slash after it.
+fn is_cursor(segments: &[&str]) -> bool {
+    let segments = if let [rest @ .., ""] = segments { rest } else { segments };
+    segments.len() == CURSOR.len() && segments.iter().zip(CURSOR).all(|(one, name)| one.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]
@@ -74,33 +87,64 @@ mod tests {
     use super::*;
     use crate::core::route::RouteTable;
 
+    fn of(table: &RouteTable, request: &str) -> String {
+        let (method, path) = request.split_once(' ').unwrap();
+        format!("{:?}", Operation::of(Method::parse(method).unwrap(), path, table.find(path).as_ref()))
+    }
+
     #[test]
     fn every_spelling_of_the_api_is_known() {
         let table = RouteTable::new(Vec::new(), String::new());
-        let of = |path: &str| {
-            let found = table.find(path).unwrap_or_else(|| panic!("{path} has no route"));
-            format!("{:?}", Operation::of(path, Some(&found)))
-        };
         for prefix in ["", "/v1", "/openai/v1", "/openai", "/openai/deployments/d", "/azure/openai", "/vllm/v1"] {
-            let path = |rest: &str| format!("{prefix}/responses{rest}");
+            let of = |method: &str, rest: &str| of(&table, &format!("{method} {prefix}/responses{rest}"));
+            assert!(table.find(&format!("{prefix}/responses/resp_1/cancel")).is_some(), "{prefix}");
             for create in ["", "/compact", "/input_tokens"] {
-                assert_eq!(of(&path(create)), "Create", "{}", path(create));
+                assert_eq!(of("POST", create), "Create", "{prefix}{create}");
+                for method in ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"] {
+                    assert_eq!(of(method, create), "Unknown", "{method} {prefix}{create}: a list, say");
+                }
             }
-            for about in ["/resp_1", "/resp_1/cancel", "/resp_1/input_items"] {
-                assert_eq!(of(&path(about)), "About(\"resp_1\")", "{}", path(about));
+            for about in
+                ["GET /resp_1", "HEAD /resp_1", "DELETE /resp_1", "POST /resp_1/cancel", "GET /resp_1/input_items"]
+            {
+                let (method, rest) = about.split_once(' ').unwrap();
+                assert_eq!(of(method, rest), "About(\"resp_1\")", "{prefix} {about}");
+            }
+            for unknown in
+                ["POST /resp_1", "PUT /resp_1", "GET /resp_1/cancel", "DELETE /resp_1/input_items", "GET /a/b"]
+            {
+                let (method, rest) = unknown.split_once(' ').unwrap();
+                assert_eq!(of(method, rest), "Unknown", "{prefix} {unknown}");
             }
         }
-        for path in ["/openai/responses/resp_1/other", "/openai/responses/a/responses/b", "/azure/Responses/a/b/c"] {
-            assert_eq!(of(path), "Unknown", "{path}");
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_taken_for_something_else() {
+        let table = RouteTable::new(Vec::new(), String::new());
+        for request in [
+            "GET /openai/responses/resp_1/other",
+            "GET /openai/responses/a/responses/b",
+            "GET /azure/Responses/a/b/c",
+            "POST /v1/responses/",
+            "GET /v1/responses/a/",
+            "GET /v2/Responses/a/b",
+            "POST /cursor/chat/completions/",
+            "POST /Cursor/Chat/completions/",
+            "GET /cursor/chat/completions",
+        ] {
+            assert_eq!(of(&table, request), "Unknown", "{request}");
         }
-        for path in ["/v1/chat/completions", "/openai/deployments/responses/chat/completions", "/v1/models/responses"] {
-            assert_eq!(of(path), "Other", "{path}");
+        for request in [
+            "POST /v1/chat/completions",
+            "POST /openai/deployments/responses/chat/completions",
+            "GET /v1/models/responses",
+            "POST /cursor/other",
+            "GET /mystery",
+        ] {
+            assert_eq!(of(&table, request), "Other", "{request}");
         }
-        assert_eq!(of("/cursor/chat/completions"), "Create");
-        for path in ["/v1/responses/", "/v1/responses/a/", "/v1/responses/a/other", "/v2/Responses/a/b"] {
-            assert_eq!(Operation::of(path, table.find(path).as_ref()), Operation::Unknown, "{path}");
-        }
-        assert_eq!(Operation::of("/v2/responses/a", None), Operation::About("a"));
-        assert_eq!(Operation::of("/mystery", None), Operation::Other);
+        assert_eq!(of(&table, "POST /cursor/chat/completions"), "Create");
+        assert_eq!(of(&table, "GET /v2/responses/a"), "About(\"a\")", "no route");
     }
 }

@@ -17,14 +17,23 @@ pub(super) enum Place {
     Event,
     /// The response that an event tells of.
     Response,
-    /// Anything in an answer that has no meaning of its own.
+    /// Anything in an answer that has no meaning of its own. A text may be an id, or link to one.
     Inner,
+    /// What a body tells several of, if it is a list.
+    List,
+    /// An element of a list, and everything in it. Nobody says whose it is: what is not known from elsewhere
+    /// is not the caller's.
+    Listed,
+    /// A response's id in a list.
+    ListedId,
     /// A response's id, whatever it looks like: to be sealed.
     Id,
     /// An `id`: a response's when it looks like one, or is known.
     MaybeId,
     /// What somebody wrote about the request: it may quote the id that the upstream was sent.
     Report,
+    /// What the model or the caller wrote, if it is a text; else like [`Self::Inner`].
+    Words,
     /// Data of the caller or the model. Not looked at: what looks like an id there is none (S-220).
     Data,
 }
@@ -37,47 +46,68 @@ impl Place {
             Self::Request | Self::Named if is_data(name) => Self::Data,
             Self::Request | Self::Named => Self::Request,
             Self::Data => Self::Data,
-            _ if matches!(squeeze(name).as_str(), "previousresponseid" | "responseid") => Self::Id,
+            Self::Listed | Self::ListedId if is_response_id(name) => Self::ListedId,
+            _ if is_response_id(name) => Self::Id,
             Self::Body | Self::Response if name == "id" => Self::Id,
             Self::Report => Self::Report,
+            Self::Listed | Self::ListedId if name == "id" => Self::Listed,
             _ if name == "id" => Self::MaybeId,
             Self::Failure => Self::Report,
             _ if matches!(name, "error" | "errors" | "detail" | "message" | "incomplete_details") => self.report(name),
             Self::Body | Self::Event if name == "response" => Self::Response,
             _ if is_data(name) => Self::Data,
-            Self::Body | Self::Event | Self::Response | Self::Inner | Self::Id | Self::MaybeId => Self::Inner,
+            Self::Listed | Self::ListedId if is_words(name) => Self::Data,
+            Self::Listed | Self::ListedId => Self::Listed,
+            Self::Body if name == "data" => Self::List,
+            Self::Body if matches!(name, "first_id" | "last_id" | "next" | "previous") => Self::Listed,
+            Self::Body | Self::Event | Self::Response if name == "output" => Self::Inner,
+            _ if is_words(name) => Self::Words,
+            Self::Body
+            | Self::Event
+            | Self::Response
+            | Self::Inner
+            | Self::List
+            | Self::Words
+            | Self::Id
+            | Self::MaybeId => Self::Inner,
         }
     }
 
     /// `message` is a report on the outside only; further in it is one of the conversation.
     fn report(self, name: &str) -> Self {
-        let inside = matches!(self, Self::Response | Self::Inner | Self::MaybeId);
-        if name == "message" && inside { Self::Inner } else { Self::Report }
+        if name != "message" || matches!(self, Self::Body | Self::Event) {
+            Self::Report
+        } else if matches!(self, Self::Listed | Self::ListedId) {
+            Self::Listed
+        } else {
+            Self::Inner
+        }
     }
 
     /// The place of an element.
     pub(super) fn element(self) -> Self {
         match self {
-            Self::Request | Self::Report | Self::Data => self,
+            Self::Request | Self::Report | Self::Data | Self::Words => self,
             Self::Named => Self::Request,
             Self::Failure => Self::Report,
-            Self::Body | Self::Event | Self::Response | Self::Inner | Self::Id | Self::MaybeId => Self::Inner,
+            Self::Body | Self::List | Self::Listed | Self::ListedId => Self::Listed,
+            Self::Event | Self::Response | Self::Inner | Self::Id | Self::MaybeId => Self::Inner,
         }
     }
 
     /// Whether a text here is read before it is passed on.
     pub(super) fn is_read(self) -> bool {
-        self.is_id() || matches!(self, Self::Report | Self::Body | Self::Failure | Self::Event)
+        !matches!(self, Self::Request | Self::Words | Self::Data)
     }
 
-    /// Whether a text here is an id, and kept no longer than ids are.
-    pub(super) fn is_id(self) -> bool {
-        matches!(self, Self::Named | Self::Id | Self::MaybeId)
+    /// Whether a text here reports something, and may be of any length.
+    pub(super) fn is_report(self) -> bool {
+        matches!(self, Self::Report | Self::Body | Self::Failure | Self::Event)
     }
 
     /// Whether there is nothing here but a text or `null`.
     pub(super) fn is_text(self) -> bool {
-        matches!(self, Self::Named | Self::Id)
+        matches!(self, Self::Named | Self::Id | Self::ListedId)
     }
 
     /// Whether a name could be taken, by a lenient reader, for one that is opened.
@@ -130,6 +160,29 @@ fn is_data(name: &str) -> bool {
     )
 }
 
+/// What is the caller's or the model's where it is a text: a function may be called anything.
+fn is_words(name: &str) -> bool {
+    matches!(
+        name,
+        "name"
+            | "output"
+            | "refusal"
+            | "code"
+            | "logs"
+            | "query"
+            | "queries"
+            | "filename"
+            | "model"
+            | "user"
+            | "safety_identifier"
+            | "prompt_cache_key"
+    )
+}
+
+fn is_response_id(name: &str) -> bool {
+    matches!(squeeze(name).as_str(), "previousresponseid" | "responseid")
+}
+
 /// Letters and digits, in lower case: how a name is compared that may be spelled in several ways.
 fn squeeze(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
@@ -151,8 +204,16 @@ mod tests {
         for (root, path, expected) in [
             (Place::Body, "id", Place::Id),
             (Place::Body, "previous_response_id", Place::Id),
-            (Place::Body, "data.[].id", Place::MaybeId),
-            (Place::Body, "data.[].response_id", Place::Id),
+            (Place::Body, "data.[].id", Place::Listed),
+            (Place::Body, "data.[].response_id", Place::ListedId),
+            (Place::Body, "data.[].a.[].response_id", Place::ListedId),
+            (Place::Body, "[].id", Place::Listed),
+            (Place::Body, "first_id", Place::Listed),
+            (Place::Body, "data.id", Place::MaybeId),
+            (Place::Body, "output.[].name", Place::Words),
+            (Place::Body, "output.[].output", Place::Words),
+            (Place::Body, "output.[].output.[].response_id", Place::Id),
+            (Place::Body, "output.[].poll_url", Place::Inner),
             (Place::Body, "metadata.id", Place::Data),
             (Place::Body, "metadata.previous_response_id", Place::Data),
             (Place::Body, "error.message", Place::Report),

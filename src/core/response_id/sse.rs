@@ -141,13 +141,14 @@ fn edit_event(event: &[u8], exchange: &mut Exchange, out: &mut Vec<u8>) -> Resul
     Ok(())
 }
 
-/// Whether the data is JSON, and not nothing or the word that ends a stream of `OpenAI`'s.
+/// Whether the data is JSON, and not nothing, the word that ends a stream of `OpenAI`'s, or one that keeps it
+/// alive, such as `ping`. No word of JSON's own holds an id.
 fn has_json(event: &[u8]) -> bool {
     let mut data =
         lines(event).filter(Line::is_data).map(|line| line.value.trim_ascii()).filter(|data| !data.is_empty());
     match (data.next(), data.next()) {
         (None, _) => false,
-        (Some(only), None) => only != b"[DONE]",
+        (Some(only), None) => only != b"[DONE]" && !only.first().is_some_and(u8::is_ascii_alphabetic),
         (Some(_), Some(_)) => true,
     }
 }

@@ -34,6 +34,11 @@ pub(super) fn read(decision: &Struct, upstream: Option<&Name>) -> Option<Judgeme
     }
 }
 
+/// Whether `ext_authz` read the whole body.
+pub(super) fn body_was_read(decision: &Struct) -> bool {
+    object(decision, "response_ids").and_then(|ids| text(ids, "body")) == Some("seen")
+}
+
 /// Silence is believed of routes that have no response ids, and of no others.
 fn unconcerned(decision: &Struct) -> Option<Judgement> {
     let route = text(object(decision, "request")?, "route")?;

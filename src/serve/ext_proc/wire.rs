@@ -29,6 +29,8 @@ pub(super) struct Wire {
     response: Direction,
     request_id: String,
     begun: bool,
+    /// Whether `ext_authz` read the whole body of the request.
+    body_read: bool,
 }
 
 /// One direction.
@@ -72,7 +74,7 @@ impl Wire {
     /// `upstream` is the backend that requests go to.
     pub(super) fn new(upstream: Option<Name>) -> Self {
         let (request, response) = (Direction::default(), Direction::default());
-        Self { upstream, request, response, request_id: String::new(), begun: false }
+        Self { upstream, request, response, request_id: String::new(), begun: false, body_read: false }
     }
 
     /// The request id, once it is known.
@@ -90,8 +92,12 @@ impl Wire {
         let input = match &message.request {
             Some(Request::RequestHeaders(headers)) => {
                 self.request.has_length = has_length(headers);
-                // A body that is not shown was read by `ext_authz`, which has told the ids in it.
-                let end = headers.end_of_stream || self.request.mode == Mode::Hidden;
+                let hidden = self.request.mode == Mode::Hidden;
+                // A body that is not shown was read by `ext_authz`, which says so, and has told the ids in it.
+                if protected && hidden && !headers.end_of_stream && !self.body_read {
+                    return Output::Refuse(Refusal::Mode);
+                }
+                let end = headers.end_of_stream || hidden;
                 Input::RequestHeaders { headers: view(headers.headers.as_ref()), judgement, end }
             }
             Some(Request::ResponseHeaders(headers)) => {
@@ -122,6 +128,7 @@ impl Wire {
         }
         let decision = judgement::of_ext_authz(message.metadata_context.as_ref()?)?;
         judgement::request_id(decision).unwrap_or_default().clone_into(&mut self.request_id);
+        self.body_read = judgement::body_was_read(decision);
         judgement::read(decision, self.upstream.as_ref())
     }
 

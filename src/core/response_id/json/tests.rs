@@ -45,7 +45,9 @@ fn ids_are_sealed_wherever_the_api_has_them_s219() {
         (Place::Body, r#"{"id":"RAW","object":"response","deleted":true}"#),
         (Place::Body, r#"{"previous_response_id":"RAW","id":null}"#),
         (Place::Body, r#"{"i\u0064":"RAW"}"#),
-        (Place::Body, r#"{"data":[{"id":"RAW"},{"id":"msg_1"},{"response_id":"RAW"}]}"#),
+        (Place::Body, r#"{"id":null,"parent_response_id":"RAW","a":{"response_ids":["RAW","RAW"]}}"#),
+        (Place::Body, r#"{"response":"RAW","poll_url":"\/v1\/responses\/RAW","next_url":"https://h/x?after=RAW&a=1"}"#),
+        (Place::Event, r#"{"response":"RAW","b":["RAW"]}"#),
         (Place::Event, r#"{"type":"response.queued","response":{"id":"RAW","previous_response_id":"RAW"}}"#),
         (Place::Event, r#"{"type":"new.tomorrow","item":{"response_id":"RAW"},"id":"RAW"}"#),
     ] {
@@ -71,7 +73,8 @@ fn what_only_looks_like_an_id_is_untouched_s220() {
     for text in [
         r#"{"output":[{"type":"message","content":[{"text":"{\"id\":\"resp_abc\"} resp_abc"}]}]}"#,
         r#"{"metadata":{"id":"resp_abc","previous_response_id":"resp_abc"}}"#,
-        r#"{"tools":[{"id":"resp_abc"}],"resp_abc":"resp_abc","ID":"resp_abc"}"#,
+        r#"{"tools":[{"id":"resp_abc1"}],"resp_abc":"resp_abc","output":[{"name":"resp_1","output":"resp_1"}]}"#,
+        r#"{"annotations":[{"url":"https://h/resp_2024.pdf"}],"note":"resp_1 is what I was told"}"#,
         r#"{"output":[{"id":"msg_1"},{"id":7},{"id":null},{"id":{"id":"x"}}]}"#,
         "{\"id\":null,\"a\":\"\u{1f511}\\u20ac\\\\\\\"\"}",
         "  [true , false,null, 0 ] \n",
@@ -171,10 +174,53 @@ fn a_report_quotes_what_the_caller_wrote_r2() {
         assert_eq!(report(root, &text.replace("RAW", RAW)), text.replace("RAW", &id));
     }
     assert_eq!(report(Place::Failure, r#"{"error":"resp\u005f68aa01"}"#), format!(r#"{{"error":"{id}"}}"#));
-    let long = format!(r#"{{"error":"{}"}}"#, "x".repeat(MAX_REPORT + 1));
-    assert_eq!(edit(Place::Failure, &long), Err(EditError::TooLong));
     let other = r#"{"error":{"message":"a \"b\" \u00e9"}}"#;
     assert_eq!(report(Place::Failure, other), other);
+}
+
+/// What the answer itself tells is sealed in its reports too, and what nobody has told is blanked.
+#[test]
+fn a_report_quotes_no_other_id() {
+    let id = sealed(RAW, "alice");
+    for (root, text, expected) in [
+        (Place::Body, r#"{"id":"RAW","status":"failed","error":{"message":"\u00e9 \/RAW failed"}}"#, id.as_str()),
+        (Place::Failure, r#"{"error":{"message":"already running: RAW"}}"#, "resp_redacted"),
+        (Place::Failure, r#"["RAW"]"#, "resp_redacted"),
+        (Place::Event, r#"{"type":"error","message":"no RAW, RAW"}"#, "resp_redacted"),
+    ] {
+        assert_eq!(edit(root, &text.replace("RAW", RAW)).unwrap(), text.replace("RAW", expected), "{text}");
+    }
+    let early = edit(Place::Body, &format!(r#"{{"error":"{RAW} failed","id":"{RAW}"}}"#)).unwrap();
+    assert_eq!(early, format!(r#"{{"error":"resp_redacted failed","id":"{id}"}}"#), "told before it is known");
+}
+
+#[test]
+fn a_report_may_have_any_length() {
+    let id = sealed(RAW, "alice");
+    for filler in ["x", "\\u00e9", "\\\"", "\u{e9}", "\\ud83d\\udd11"] {
+        let filler = filler.repeat(MAX_REPORT / filler.len());
+        let text = |told: &str| format!(r#"{{"output":[{{"error":"{filler} {told}, {told} {filler}"}}],"id":null}}"#);
+        let raw = text(RAW);
+        let pieces: Vec<_> = raw.as_bytes().chunks(999).collect();
+        for pieces in [&pieces[..], &[raw.as_bytes()]] {
+            let out = edit_pieces(Place::Body, pieces, Some(&id)).unwrap();
+            assert!(out == text(&id).into_bytes(), "{}", filler.get(..2).unwrap_or_default());
+        }
+    }
+}
+
+/// A list has no owner: ids in it are the caller's only where the request has named them.
+#[test]
+fn a_list_grants_nothing() {
+    let id = sealed(RAW, "alice");
+    let theirs = r#"{"data":[{"id":"resp_bob1","previous_response_id":"x","a":[{"response_id":"uuid"}],"b":"resp_bob2"}],"first_id":"resp_bob1"}"#;
+    let blank = r#"{"data":[{"id":"resp_redacted","previous_response_id":"resp_redacted","a":[{"response_id":"resp_redacted"}],"b":"resp_redacted"}],"first_id":"resp_redacted"}"#;
+    assert_eq!(edit(Place::Body, theirs).as_deref(), Ok(blank));
+    let items = r#"{"object":"list","data":[{"id":"msg_1","response_id":"RAW","name":"resp_1"},{"id":"RAW"}],"first_id":"msg_1"}"#;
+    let out = edit_pieces(Place::Body, &[items.replace("RAW", RAW).as_bytes()], Some(&id)).unwrap();
+    assert_eq!(String::from_utf8(out).unwrap(), items.replace("RAW", &id), "items of the response asked for");
+    let root = edit(Place::Body, r#"[{"id":"resp_bob1"}]"#);
+    assert_eq!(root.as_deref(), Ok(r#"[{"id":"resp_redacted"}]"#));
 }
 
 #[test]
@@ -184,7 +230,9 @@ fn of_two_ids_the_longer_is_quoted_first() {
     for id in [&short, &long] {
         exchange.edit(Place::Named, id).unwrap();
     }
-    assert_eq!(exchange.report("resp_12, resp_1"), Some(format!("{long}, {short}")));
+    let (replacements, _) = exchange.report(b"resp_12, resp_1", true);
+    let texts: Vec<_> = replacements.into_iter().map(|one| one.text).collect();
+    assert_eq!(texts, [long, short]);
 }
 
 #[test]

@@ -12,6 +12,8 @@ pub(super) enum Format {
     Json,
     Events,
     Other,
+    /// No media type.
+    Untold,
 }
 
 /// Headers, pseudo-headers included.
@@ -42,7 +44,7 @@ impl Head<'_> {
     /// The format, by the media type; `None` when there is more than one, or a charset that is not UTF-8.
     pub(super) fn format(self) -> Option<Format> {
         let mut values = self.0.all("content-type");
-        let Some(value) = values.next() else { return Some(Format::Other) };
+        let Some(value) = values.next() else { return Some(Format::Untold) };
         if values.next().is_some() {
             return None;
         }
@@ -118,7 +120,7 @@ mod tests {
         ] {
             assert_eq!(Head(&view(&[("content-type", value)])).format(), expected, "{value}");
         }
-        assert_eq!(Head(&view(&[])).format(), Some(Format::Other));
+        assert_eq!(Head(&view(&[])).format(), Some(Format::Untold));
         let two = view(&[("content-type", "application/json"), ("content-type", "text/event-stream")]);
         assert_eq!(Head(&two).format(), None);
     }

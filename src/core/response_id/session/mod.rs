@@ -206,7 +206,9 @@ impl Session {
                 let editor = match head.format() {
                     Some(Format::Json) => BodyEditor::answer(failed),
                     Some(Format::Events) => BodyEditor::events(self.rules.max_event),
-                    Some(Format::Other) if failed => BodyEditor::report(),
+                    Some(Format::Other | Format::Untold) if failed => BodyEditor::report(),
+                    // Of an empty body nobody tells the format.
+                    Some(Format::Untold) => BodyEditor::empty(),
                     None | Some(Format::Other) => return Err(Refusal::AnswerFormat),
                 };
                 Side::Open(editor, Content::None)

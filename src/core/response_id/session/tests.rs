@@ -125,6 +125,13 @@ fn an_answer_is_read_by_its_status_and_its_type() {
         assert!(matches!(session.step(response(status, content_type, end)), Output::Headers(_)), "{status}");
         assert_eq!(session.step(told("x", true)), Output::Cut(Refusal::OutOfOrder), "{status} has no body");
     }
+    let untold = || Input::ResponseHeaders { headers: view(&[(":status", "200")]), judgement: None, end: false };
+    let mut session = after_request(None);
+    assert!(matches!(session.step(untold()), Output::Headers(_)));
+    assert_eq!(text(session.step(told("", true))), (String::new(), true), "an empty body of no format");
+    let mut session = after_request(None);
+    session.step(untold());
+    assert_eq!(session.step(told("{}", true)), Output::Cut(Refusal::Answer(EditError::Malformed)), "not empty");
     let mut session = Session::new(ids(), RULES);
     session.step(request(&[(":method", "HEAD")], Some(allowed(None)), true));
     assert!(matches!(session.step(response("200", "text/html", false)), Output::Headers(_)));

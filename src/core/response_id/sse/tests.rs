@@ -58,6 +58,7 @@ const FORMS: &[&str] = &[
     "",
     "\r",
     "\n\n",
+    "data: ping\n\ndata: {\"id\":\"RAW\"}\n\n",
 ];
 
 #[test]
