@@ -302,6 +302,7 @@ fn open(
     found: Option<&Match<'_>>,
     now: Timestamp,
 ) -> Result<Mutations, DenyReason> {
+    snapshot.responses.judge_open(method, input.path, found)?;
     policy::judge_open(&facts(snapshot, &Identity::Anonymous, input, method, found, now))?;
     snapshot.headers.mutations(&Identity::Anonymous, None, &[], input)
 }

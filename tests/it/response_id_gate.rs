@@ -297,6 +297,22 @@ async fn a_configured_endpoint_is_guarded_wherever_its_upstream_has_the_api() {
 }
 
 #[tokio::test]
+async fn an_endpoint_without_credentials_has_no_responses() {
+    let endpoints =
+        "routes: { pass_through: [{ path: /open, methods: [GET, POST], include_subpath: true, auth: false }], ";
+    for section in [PROTECTED, "", "response_ids: { unprotected: true }\n"] {
+        let files = Files::new(&config(section).replace("routes: {", endpoints), &keys());
+        let running = Running::start(&files.config()).await;
+        let client = running.client().await;
+        for asked in [get(&format!("/open/responses/{RAW}")), naming("/open/v1/responses", RAW)] {
+            let expected = if section.contains("unprotected") { "200 allow" } else { "403 response_route_unknown" };
+            assert_eq!(ask(&client, asked, "").await.summary(), expected, "{section}");
+        }
+        assert_eq!(ask(&client, get("/open/models"), "").await.status, 200);
+    }
+}
+
+#[tokio::test]
 async fn keys_rotate_and_litellms_ids_open_s215() {
     let id = of_alice(RAW);
     let rotated = "response_ids: { keys: [new-0123456789abcdef0123456789abcdef, 0123456789abcdef0123456789abcdef] }\n";

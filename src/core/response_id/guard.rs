@@ -119,6 +119,17 @@ impl Guard {
         }
     }
 
+    /// Judges a request that needs no credential: nobody in particular owns nothing.
+    ///
+    /// # Errors
+    /// [`DenyReason::ResponseRouteUnknown`] when it is about responses.
+    pub fn judge_open(&self, method: Method, path: &str, found: Option<&Match<'_>>) -> Result<(), DenyReason> {
+        match (self, Operation::of(method, path, found)) {
+            (Self::Unprotected, _) | (_, Operation::Other) => Ok(()),
+            (Self::NotConfigured | Self::Protected(_), _) => Err(DenyReason::ResponseRouteUnknown),
+        }
+    }
+
     /// How ids are protected, if they are.
     #[must_use]
     pub fn protection(&self) -> Option<&Protection> {
