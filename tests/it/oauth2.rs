@@ -324,10 +324,11 @@ async fn what_the_provider_says_is_judged_as_claims_are_w26_s118() {
     let (_files, _running, client) = described(&server, ", cache_seconds: 0").await;
     let rows: &[(u16, &str, &str)] = &[
         (200, r#"{"sub":"ada","email":"a@evil.org"}"#, "403 token_email_domain"),
-        (200, r#"{"sub":"ada","email":"a@x.org","groups":["blue"]}"#, "403 token_team_unknown"),
-        (200, r#"{"sub":"eve","email":"a@x.org"}"#, "401 token_user_unknown"),
+        (200, r#"{"sub":"ada","email":"a@x.org","email_verified":true,"groups":["blue"]}"#, "403 token_team_unknown"),
+        (200, r#"{"sub":"eve","email":"a@x.org","email_verified":true}"#, "401 token_user_unknown"),
+        (200, r#"{"sub":"ada","email":"a@x.org"}"#, "403 token_email_domain"),
         (200, r#"{"sub":"ada","email":7}"#, "401 token_claims"),
-        (200, r#"{"email":"a@x.org"}"#, "403 token_names_nobody"),
+        (200, r#"{"email":"a@x.org","email_verified":true}"#, "403 token_names_nobody"),
         (200, r#"{"sub":""}"#, "403 token_names_nobody"),
         (200, r#"{"sub":7}"#, "403 token_names_nobody"),
         (401, "{}", "401 token_inactive"),
@@ -337,7 +338,7 @@ async fn what_the_provider_says_is_judged_as_claims_are_w26_s118() {
         (200, "[]", "Unavailable"),
         (500, r#"{"sub":"ada"}"#, "Unavailable"),
         (302, r#"{"sub":"ada"}"#, "Unavailable"),
-        (200, r#"{"sub":"ada","email":"a@x.org","_litellm_user_id":"root"}"#, "200 allow"),
+        (200, r#"{"sub":"ada","email":"a@x.org","email_verified":true,"_litellm_user_id":"root"}"#, "200 allow"),
     ];
     for (status, body, expected) in rows {
         let (status, answer) = (*status, (*body).to_owned());

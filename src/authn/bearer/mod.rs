@@ -141,8 +141,8 @@ impl BearerRules {
         store: &Store,
     ) -> Result<Person, Failure> {
         let facts = Arc::clone(&claimed.facts);
-        if facts.is_user_disclaimed {
-            // The provider itself says that it does not know whose address that is (W42).
+        if facts.is_user_an_address && !facts.is_email_verified {
+            // Nobody vouches for whose address that is (W42).
             return Err(TokenDenial::UserUnknown.into());
         }
         let place = Standing {
@@ -155,6 +155,10 @@ impl BearerRules {
         let mut person = Person { claimed, terms: Terms::default(), place, role, record, is_team_new: false, stale };
         if person.record.user.is_none() && person.place.user.is_some() {
             person.recognise(store).await?;
+        }
+        let row = person.record.user.as_ref();
+        if facts.is_user_an_address && row.is_some_and(|user| is_privileged(user.role)) {
+            return Err(TokenDenial::UserUnknown.into());
         }
         let is_known = person.record.user.is_some() || person.place.user.is_none();
         if !is_known && !facts.is_admin && !self.terms.user_id_upsert {

@@ -80,6 +80,7 @@ fn mapping(raw: &RawJwt, section: &mut Section<'_, '_>) -> Mapping {
         org_alias_jwt_field: path("org_alias_jwt_field", &raw.org_alias_jwt_field),
         user_id_jwt_field: path("user_id_jwt_field", &raw.user_id_jwt_field),
         user_email_jwt_field: path("user_email_jwt_field", &raw.user_email_jwt_field),
+        email_is_verified: false,
         user_allowed_email_domain: raw.user_allowed_email_domain.clone(),
         user_roles_jwt_field: path("user_roles_jwt_field", &raw.user_roles_jwt_field),
         user_allowed_roles: raw.user_allowed_roles.clone(),

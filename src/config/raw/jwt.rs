@@ -16,7 +16,7 @@ pub struct RawJwt {
 
     /// The user.
     pub user_id_jwt_field: Option<String>,
-    /// The user's e-mail address; it is the id of users without another.
+    /// The user's e-mail address; a verified one is the id of users without another.
     pub user_email_jwt_field: Option<String>,
     /// The only domain of e-mail addresses that is let in, administrators included.
     pub user_allowed_email_domain: Option<String>,
@@ -206,6 +206,10 @@ pub struct RawIssuer {
     pub org_id_jwt_field: Option<String>,
     /// In place of the field of `jwt`, for this issuer.
     pub end_user_id_jwt_field: Option<String>,
+    /// The issuer lets nobody have an e-mail address that is not verified to be theirs, though its tokens lack
+    /// `email_verified`. One that says otherwise is believed.
+    #[serde(default)]
+    pub email_is_verified: bool,
     /// Let this issuer's tokens make administrators by `admin_jwt_scope`.
     #[serde(default = "yes")]
     pub admins: bool,

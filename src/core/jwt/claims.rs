@@ -36,6 +36,8 @@ pub struct Mapping {
     pub user_id_jwt_field: Option<ClaimPath>,
     /// The user's mail address; it is the user's id when there is no other.
     pub user_email_jwt_field: Option<ClaimPath>,
+    /// Whether addresses are the bearers' own where the token does not say (`email_verified`). LiteLLM: yes.
+    pub email_is_verified: bool,
     /// The only domain of mail addresses that is let in.
     pub user_allowed_email_domain: Option<String>,
     /// Roles of the user ...
@@ -90,7 +92,7 @@ pub enum Domain {
     NotAsked,
     /// The configured one.
     Allowed,
-    /// Another one, no address, or one that the provider says is not verified.
+    /// Another one, no address, or one that is not verified.
     Refused,
 }
 
@@ -127,12 +129,12 @@ pub struct Facts {
     pub rbac_role: Option<RbacRole>,
     /// The user's id; the mail address stands in (V123).
     pub user_id: Option<String>,
+    /// Whether it does. Nobody is found by an address that is not verified, and nobody privileged by any (W42).
+    pub is_user_an_address: bool,
     /// The mail address, where it is one.
     pub email: Option<Email>,
-    /// Whether `email_verified` is true. Nobody is bound to another user's record without (W42).
+    /// Whether the provider vouches for it: `email_verified`, or what is configured where that is absent.
     pub is_email_verified: bool,
-    /// Whether the id is the mail address, and the provider says that this is not verified.
-    pub is_user_disclaimed: bool,
     /// Whether the address is of the configured domain. Admins are not exempt (W42).
     pub domain: Domain,
     /// The organisation.
@@ -178,14 +180,16 @@ impl Mapping {
 
         let email_text = reader.name("user_email_jwt_field", self.user_email_jwt_field.as_ref())?;
         let email = email_text.as_deref().and_then(Email::parse);
-        let verified = claims.get("email_verified");
-        let domain = self.domain(email.as_ref(), verified);
-        let unverified = verified.is_some_and(|verified| *verified != Value::Bool(true));
-        let mut is_user_disclaimed = claimed_user.is_none() && email_text.is_some() && unverified;
+        let is_email_verified = match claims.get("email_verified") {
+            None => self.email_is_verified,
+            Some(verified) => *verified == Value::Bool(true),
+        };
+        let domain = self.domain(email.as_ref().filter(|_| is_email_verified));
+        let mut is_user_an_address = claimed_user.is_none() && email_text.is_some();
         let mut user_id = claimed_user.or(email_text);
         match (rbac_role, object) {
             (Some(RbacRole::Team), object @ Some(_)) => teams.object = object,
-            (Some(RbacRole::InternalUser), object @ Some(_)) => (user_id, is_user_disclaimed) = (object, false),
+            (Some(RbacRole::InternalUser), object @ Some(_)) => (user_id, is_user_an_address) = (object, false),
             (None | Some(_), _) => {}
         }
         let org = reader.name("org_id_jwt_field", self.org_id_jwt_field.as_ref())?.map(OrganizationClaim::Id);
@@ -198,8 +202,8 @@ impl Mapping {
             rbac_role,
             user_id,
             email,
-            is_user_disclaimed,
-            is_email_verified: verified == Some(&Value::Bool(true)),
+            is_user_an_address,
+            is_email_verified,
             domain,
             organization: org.or(alias.map(OrganizationClaim::Alias)),
             end_user_id: reader.name("end_user_id_jwt_field", self.end_user_id_jwt_field.as_ref())?,
@@ -216,13 +220,12 @@ impl Mapping {
         })
     }
 
-    fn domain(&self, email: Option<&Email>, verified: Option<&Value>) -> Domain {
-        let Some(domain) = &self.user_allowed_email_domain else {
-            return Domain::NotAsked;
-        };
-        let unverified = verified.is_some_and(|verified| *verified != Value::Bool(true));
-        let allowed = !unverified && email.is_some_and(|email| email.is_of(domain));
-        if allowed { Domain::Allowed } else { Domain::Refused }
+    fn domain(&self, verified: Option<&Email>) -> Domain {
+        match &self.user_allowed_email_domain {
+            None => Domain::NotAsked,
+            Some(domain) if verified.is_some_and(|email| email.is_of(domain)) => Domain::Allowed,
+            Some(_) => Domain::Refused,
+        }
     }
 
     fn scope_models(&self, scopes: &[String]) -> Option<Vec<String>> {

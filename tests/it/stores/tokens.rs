@@ -74,7 +74,7 @@ async fn users_teams_and_memberships_are_written_once_a_request_is_allowed_w40_w
                team_id_upsert: true\n  upsert_sso_user_to_team: true\n  user_allowed_email_domain: corp.com\n";
     for database in Database::both("upserts").await {
         let gate = Believing::start(&database, jwt).await;
-        let ada = json!({ "sub": "ada", "t": "red", "email": "ada@corp.com" });
+        let ada = json!({ "sub": "ada", "t": "red", "email": "ada@corp.com", "email_verified": true });
         let refused = json!({ "sub": "eve", "t": "blue", "email": "eve@evil.com" });
         assert_eq!(gate.ask(&refused).await, "403 token_email_domain");
         for _ in 0..5 {

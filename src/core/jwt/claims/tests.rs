@@ -151,8 +151,8 @@ fn mail_addresses_decide_only_when_they_are_some_s120_w42() {
         ..Mapping::default()
     };
     let domain = |claims: Value| read(&mapping, &claims).unwrap().domain;
-    assert_eq!(domain(json!({ "email": "a@CORP.com" })), Domain::Allowed);
-    assert_eq!(domain(json!({ "email": "a@corp.com", "email_verified": true })), Domain::Allowed);
+    assert_eq!(domain(json!({ "email": "a@CORP.com", "email_verified": true })), Domain::Allowed);
+    assert_eq!(domain(json!({ "email": "a@corp.com" })), Domain::Refused, "nobody vouches for it");
     for verified in [json!(false), json!("true"), json!(null), json!(1)] {
         assert_eq!(domain(json!({ "email": "a@corp.com", "email_verified": verified })), Domain::Refused, "{verified}");
     }
@@ -162,6 +162,10 @@ fn mail_addresses_decide_only_when_they_are_some_s120_w42() {
     assert_eq!(read(&mapping, &json!({ "email": 5 })).err(), Some(Unmapped::Type("user_email_jwt_field")));
     let facts = read(&mapping, &json!({ "email": "a@corp.com" })).unwrap();
     assert_eq!((facts.user_id.as_deref(), facts.is_email_verified), (Some("a@corp.com"), false), "V123");
+    let declared = Mapping { email_is_verified: true, ..mapping };
+    let domain = |claims: Value| read(&declared, &claims).unwrap().domain;
+    assert_eq!(domain(json!({ "email": "a@corp.com" })), Domain::Allowed);
+    assert_eq!(domain(json!({ "email": "a@corp.com", "email_verified": false })), Domain::Refused);
 }
 
 #[test]
