@@ -305,8 +305,10 @@ async fn described(server: &HttpServer, more: &str) -> (Files, Running, Client) 
 
 #[tokio::test]
 async fn the_provider_describes_the_bearer_of_an_opaque_token_v160_s143() {
-    let server =
-        HttpServer::start(|_| Reply::Json(200, r#"{"sub":"ada","email":"a@x.org","groups":["red"]}"#.to_owned())).await;
+    let server = HttpServer::start(|_| {
+        Reply::Json(200, r#"{"sub":"ada","email":"a@x.org","email_verified":true,"groups":["red"]}"#.to_owned())
+    })
+    .await;
     let (_files, _running, client) = described(&server, "").await;
     let outcome = client.outcome(chat("opaque").raw()).await;
     assert_eq!(outcome.summary(), "200 allow");

@@ -17,7 +17,7 @@ use crate::core::jwt::claims::{Facts, OrganizationClaim};
 use crate::core::jwt::team::{TeamName, TeamSearch};
 use crate::core::jwt::terms::{TermRules, Terms};
 use crate::core::peer::Peer;
-use crate::core::record::{KeyRecord, Role, Team};
+use crate::core::record::{KeyRecord, Role, Team, User};
 use crate::core::request::HeaderView;
 use crate::core::route::Match;
 use crate::store::{AlsoKnownAs, Directory as _, Found, Resolved, Standing, Store};
@@ -157,7 +157,7 @@ impl BearerRules {
             person.recognise(store).await?;
         }
         let row = person.record.user.as_ref();
-        if facts.is_user_an_address && row.is_some_and(|user| is_privileged(user.role)) {
+        if facts.is_user_an_address && row.is_some_and(|user| user.administers()) {
             return Err(TokenDenial::UserUnknown.into());
         }
         let is_known = person.record.user.is_some() || person.place.user.is_none();
@@ -213,7 +213,8 @@ impl BearerRules {
         {
             writes.push(Write::Join { user: user.to_owned(), team: team.id.clone() });
         }
-        if let (Some(user), true) = (user, rules.sync_user_role_and_teams) {
+        let is_mine = facts.may_administer || row.is_none_or(|user| !user.administers());
+        if let (Some(user), true) = (user, rules.sync_user_role_and_teams && is_mine) {
             let role = facts.role_to_sync.filter(|role| row.and_then(|row| row.role) != Some(*role));
             writes.extend(role.map(|role| Write::Role { user: user.to_owned(), role }));
             let teams = facts.teams_to_sync.clone();
@@ -225,8 +226,9 @@ impl BearerRules {
 }
 
 impl Person {
-    /// Finds the row under another name: what the provider calls the user, or a verified mail address, and by that
-    /// nobody who is privileged (LiteLLM 5.2.2, W42).
+    /// Finds the row under another name: what the provider calls the user, or a verified mail address. Nobody who
+    /// administers something is found by an address, nor, for an issuer without administrators, by anything but the
+    /// id (LiteLLM 5.2.2, W42, S-119).
     async fn recognise(&mut self, store: &Store) -> Result<(), Failure> {
         let facts = Arc::clone(&self.claimed.facts);
         let by_id = self.place.user.clone().map(AlsoKnownAs::SsoId);
@@ -240,7 +242,8 @@ impl Person {
             let place = Standing { user: Some(id.clone()), ..self.place.clone() };
             let Found { record, stale } = standing(&place, store).await?;
             self.stale |= stale;
-            if record.user.as_ref().is_some_and(|user| !is_email || !is_privileged(user.role)) {
+            let may_administer = facts.may_administer && !is_email;
+            if record.user.as_ref().is_some_and(|user| may_administer || !user.administers()) {
                 (self.place, self.record) = (place, record);
                 return Ok(());
             }
@@ -260,7 +263,12 @@ impl Person {
         Ok(exists)
     }
 
-    fn identity(self) -> Identity {
+    fn identity(mut self) -> Identity {
+        let administers = self.record.user.as_ref().is_some_and(|user| user.administers());
+        // The directory's own record is shared, and a copy is made for those few who lose something.
+        if administers && !self.claimed.facts.may_administer {
+            self.record_mut().user.iter_mut().map(Arc::make_mut).for_each(User::step_down);
+        }
         let Self { claimed, terms, place, role, record, .. } = self;
         let facts = claimed.facts;
         let user_id = record.user.as_ref().map(|user| user.id.clone()).or(place.user.map(String::from));
@@ -281,13 +289,6 @@ impl Person {
 
     fn record_mut(&mut self) -> &mut KeyRecord {
         Arc::make_mut(&mut self.record)
-    }
-}
-
-fn is_privileged(role: Option<Role>) -> bool {
-    match role {
-        Some(Role::ProxyAdmin | Role::ProxyAdminViewer | Role::OrgAdmin) => true,
-        Some(Role::InternalUser | Role::InternalUserViewer | Role::Team | Role::Customer) | None => false,
     }
 }
 

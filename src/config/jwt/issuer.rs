@@ -198,8 +198,6 @@ fn mapping(place: &str, raw: &RawIssuer, common: &Mapping, section: &mut Section
         }
     }
     mapping.email_is_verified = raw.email_is_verified;
-    if raw.any_issuer || !raw.admins {
-        mapping.admin_jwt_scope = None;
-    }
+    mapping.may_administer = raw.admins && !raw.any_issuer;
     mapping
 }

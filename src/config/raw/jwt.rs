@@ -210,7 +210,8 @@ pub struct RawIssuer {
     /// `email_verified`. One that says otherwise is believed.
     #[serde(default)]
     pub email_is_verified: bool,
-    /// Let this issuer's tokens make administrators by `admin_jwt_scope`.
+    /// Believe this issuer about administrators. Without, neither `admin_jwt_scope` nor a user's row makes one of its
+    /// tokens' bearers, and no administrator's row is found by `sso_user_id`, nor written to.
     #[serde(default = "yes")]
     pub admins: bool,
 }

@@ -18,6 +18,8 @@ pub const MAX_NAMES: usize = 256;
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "settings, each with the name it has in LiteLLM")]
 pub struct Mapping {
+    /// Whether anybody administers anything by this issuer's word: by the scope, or as the user of a row.
+    pub may_administer: bool,
     /// The scope that makes a proxy admin. None is nobody: LiteLLM has a default (S-119).
     pub admin_jwt_scope: Option<String>,
     /// The team. It then is mandatory.
@@ -123,6 +125,8 @@ pub struct Facts {
     pub issuer: Option<String>,
     /// The scopes, in their order.
     pub scopes: Vec<String>,
+    /// Whether the issuer is believed about administrators. If not, the bearer's row makes none either.
+    pub may_administer: bool,
     /// Whether a scope makes the bearer proxy admin.
     pub is_admin: bool,
     /// What RBAC takes the bearer for.
@@ -171,7 +175,7 @@ impl Mapping {
     pub fn read(&self, issuer: Option<&str>, claims: &Map<String, Value>) -> Result<Facts, Unmapped> {
         let reader = Reader { claims };
         let scopes = scopes(claims.get("scope"))?;
-        let is_admin = self.admin_jwt_scope.as_ref().is_some_and(|admin| scopes.contains(admin));
+        let is_admin = self.may_administer && self.admin_jwt_scope.as_ref().is_some_and(|admin| scopes.contains(admin));
         let roles = reader.names("roles_jwt_field", self.roles_jwt_field.as_ref())?.unwrap_or_default();
         let object = reader.name("object_id_jwt_field", self.object_id_jwt_field.as_ref())?;
         let claimed_user = reader.name("user_id_jwt_field", self.user_id_jwt_field.as_ref())?;
@@ -211,7 +215,9 @@ impl Mapping {
             teams,
             scope_models: self.scope_models(&scopes),
             scopes,
-            role_to_sync: rbac::role_to_sync(&self.jwt_litellm_role_map, &roles),
+            role_to_sync: rbac::role_to_sync(&self.jwt_litellm_role_map, &roles)
+                .filter(|role| self.may_administer || !role.administers()),
+            may_administer: self.may_administer,
             client: client.map(|(value, field)| ClientClaim {
                 issuer: issuer.map(str::to_owned),
                 field: field.to_string(),

@@ -30,8 +30,12 @@ impl Believing {
     }
 
     async fn on(store: &str, admin: Admin, jwt: &str) -> Self {
+        Self::of_issuer("", store, admin, jwt).await
+    }
+
+    async fn of_issuer(more: &str, store: &str, admin: Admin, jwt: &str) -> Self {
         let signer = Signer::rsa(KeySize::Rsa2048);
-        let issuer = "  issuers: [{ issuer: 'https://idp', audience: api, jwks_file: keys.json }]\n";
+        let issuer = format!("  issuers: [{{ issuer: 'https://idp', audience: api, jwks_file: keys.json{more} }}]\n");
         let files = Files::new(&format!("{}jwt:\n{issuer}{jwt}", config(store)), "");
         files.write("keys.json", &key_set([signer.jwk(&json!({ "kid": "k1" }))]));
         let running = Running::start(&files.config()).await;
@@ -96,12 +100,31 @@ async fn users_teams_and_memberships_are_written_once_a_request_is_allowed_w40_w
     }
 }
 
+const SYNC: &str = "  user_id_jwt_field: sub\n  team_ids_jwt_field: groups\n  roles_jwt_field: roles\n  \
+     sync_user_role_and_teams: true\n  jwt_litellm_role_map: [{ jwt_role: 'view*', litellm_role: internal_user_viewer }]\n";
+
+#[tokio::test]
+async fn an_issuer_without_administrators_writes_to_no_administrators_row_s119() {
+    let database = Database::sqlite().await;
+    let admin = Admin::open(&place(&database)).await.unwrap();
+    let gate = Believing::of_issuer(", admins: false", &store_of(&database), admin, SYNC).await;
+    for (user, role) in [("boss", "proxy_admin"), ("bob", "internal_user")] {
+        database.put(&USER, json!({ "user_id": user, "models": [], "teams": [], "user_role": role })).await;
+    }
+    for user in ["boss", "bob"] {
+        let claims = json!({ "sub": user, "roles": ["viewers"] });
+        assert_eq!(gate.told(&claims, "role").await.as_deref(), Some("internal_user_viewer"), "{user}");
+    }
+    // One after the other: what bob's token has brought is written after what the other would have.
+    gate.written(1).await;
+    let roles: Vec<_> = gate.rows(&USER).await.into_iter().map(|row| row["user_role"].clone()).collect();
+    assert!(roles.contains(&json!("proxy_admin")) && roles.contains(&json!("internal_user_viewer")), "{roles:?}");
+}
+
 #[tokio::test]
 async fn the_teams_of_a_token_are_synchronised_when_it_says_some_w38_w39_v133() {
-    let jwt = "  user_id_jwt_field: sub\n  team_ids_jwt_field: groups\n  roles_jwt_field: roles\n  \
-               sync_user_role_and_teams: true\n  jwt_litellm_role_map: [{ jwt_role: 'view*', litellm_role: internal_user_viewer }]\n";
     for database in Database::both("synchronised").await {
-        let gate = Believing::start(&database, jwt).await;
+        let gate = Believing::start(&database, SYNC).await;
         database.put(&USER, json!({ "user_id": "ada", "models": [], "teams": [], "user_role": "internal_user" })).await;
         for team in ["red", "blue"] {
             database.put(&TEAM, json!({ "team_id": team, "models": [] })).await;
