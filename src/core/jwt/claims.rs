@@ -1,6 +1,8 @@
 //! What a verified token says about its bearer (LiteLLM sections 2 to 4). Nothing is looked up here: the
 //! result names users, teams and organisations, which somebody must still find.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::email::Email;
@@ -116,6 +118,8 @@ pub struct ClientClaim {
     pub field: String,
     /// Its value.
     pub value: String,
+    /// Whether that is the user's id: else many people's tokens may have it.
+    pub is_user: bool,
 }
 
 /// What the token says.
@@ -200,11 +204,11 @@ impl Mapping {
         let alias = reader.name("org_alias_jwt_field", self.org_alias_jwt_field.as_ref())?;
         let client = reader.name("virtual_key_claim_field", self.virtual_key_claim_field.as_ref())?;
         let client = client.zip(self.virtual_key_claim_field.as_ref());
+        let is_user = self.user_id_jwt_field.is_some() && self.user_id_jwt_field == self.virtual_key_claim_field;
         Ok(Facts {
             issuer: issuer.map(str::to_owned),
             is_admin,
             rbac_role,
-            user_id,
             email,
             is_user_an_address,
             is_email_verified,
@@ -221,8 +225,10 @@ impl Mapping {
             client: client.map(|(value, field)| ClientClaim {
                 issuer: issuer.map(str::to_owned),
                 field: field.to_string(),
+                is_user: is_user && user_id.as_ref() == Some(&value),
                 value,
             }),
+            user_id,
         })
     }
 
@@ -238,6 +244,22 @@ impl Mapping {
         let mappings = self.scope_mappings.as_ref()?;
         let granted = mappings.iter().filter(|(scope, _)| scopes.contains(scope));
         Some(granted.flat_map(|(_, models)| models.iter().cloned()).collect())
+    }
+}
+
+impl Facts {
+    /// What is left where a virtual key stands for the token: no scope makes the client an administrator, and what is
+    /// said of nobody is not said of the key's owner.
+    #[must_use]
+    pub fn with_key(self: Arc<Self>) -> Arc<Self> {
+        let names_user = self.user_id.is_some();
+        if !self.is_admin && (names_user || (self.role_to_sync.is_none() && self.teams_to_sync.is_none())) {
+            return self;
+        }
+        let facts = Arc::unwrap_or_clone(self);
+        let role_to_sync = facts.role_to_sync.filter(|_| names_user);
+        let teams_to_sync = facts.teams_to_sync.filter(|_| names_user);
+        Arc::new(Self { is_admin: false, role_to_sync, teams_to_sync, ..facts })
     }
 }
 

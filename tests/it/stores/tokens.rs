@@ -160,10 +160,15 @@ async fn clients_get_one_key_each_w28_w31_v145_v146_v147_v149_v150() {
         assert!(first.iter().all(|outcome| outcome == "200 allow"), "{first:?}");
         let hash = eventually("the key", async || gate.told(&client, "key-hash").await).await;
         assert_eq!(gate.told(&client, "user-id").await.as_deref(), Some("ada"));
+        let another = json!({ "sub": "bob", "client": "c1" });
+        assert_eq!(gate.ask(&another).await, "401 token_user_unknown", "the key lets nobody in who was not");
+        database.put(&USER, json!({ "user_id": "bob", "models": [] })).await;
+        eventually("bob", async || (gate.told(&another, "user-id").await.as_deref() == Some("bob")).then_some(()))
+            .await;
         let (keys, mappings) = (gate.rows(&KEY).await, gate.rows(&JWT_KEY_MAPPING).await);
         assert_eq!((keys.len(), mappings.len()), (1, 1), "administrators get none: {keys:?} {mappings:?}");
         assert_eq!(keys[0]["token"], json!(hash));
-        assert_eq!((&keys[0]["rpm_limit"], &keys[0]["user_id"]), (&json!(7), &json!("ada")));
+        assert_eq!((&keys[0]["rpm_limit"], &keys[0]["user_id"]), (&json!(7), &Value::Null), "not the first user's");
         assert!(!keys[0]["expires"].is_null(), "it does not live for ever");
         assert_eq!(mappings[0]["jwt_claim_name"], "https://idp client", "the issuer is part of it");
         database.sql(r#"UPDATE "LiteLLM_JWTKeyMapping" SET is_active = false"#).await;

@@ -206,7 +206,10 @@ fn a_client_is_registered_for_an_issuer_s125() {
     let of = |issuer| mapping.read(issuer, claims.as_object().unwrap()).unwrap().client.unwrap();
     assert_ne!(of(Some("https://a")), of(Some("https://b")));
     assert_ne!(of(Some("https://a")), of(None));
-    assert_eq!(of(None), ClientClaim { issuer: None, field: "client\\.id".to_owned(), value: "X".to_owned() });
+    assert_eq!(
+        of(None),
+        ClientClaim { issuer: None, field: "client\\.id".to_owned(), value: "X".to_owned(), is_user: false }
+    );
     assert!(read(&mapping, &json!({})).unwrap().client.is_none());
     assert!(matches!(read(&mapping, &json!({ "client.id": 5 })), Err(Unmapped::Type(_))), "5 is not \"5\"");
 }
