@@ -75,10 +75,12 @@ pub struct RawJwt {
     pub user_allowed_roles: Vec<String>,
     /// Roles of the identity provider, for `role_mappings` and `jwt_litellm_role_map`.
     pub roles_jwt_field: Option<String>,
-    /// What they mean; the first that fits, for tokens that name neither a team nor a user.
+    /// What they mean; the first that fits. For tokens that name neither a team nor a user, without
+    /// `role_mappings_first`.
     #[serde(default)]
     pub role_mappings: Vec<RawRoleMapping>,
-    /// Let `role_mappings` decide before the team and the user of the token do.
+    /// Let `role_mappings` decide, and not that the token names a team or a user: with `enforce_rbac`, who has none of
+    /// their roles is refused.
     #[serde(default)]
     pub role_mappings_first: bool,
     /// A team or a user, as the role says.

@@ -54,7 +54,7 @@ pub struct Mapping {
     pub roles_jwt_field: Option<ClaimPath>,
     /// What roles of the identity provider mean, first match first.
     pub role_mappings: Vec<(String, RbacRole)>,
-    /// Whether `role_mappings` decide before the team and the user of the token do (W35). LiteLLM: no.
+    /// Whether roles decide, in place of the team and the user of the token (W35). LiteLLM: no.
     pub role_mappings_first: bool,
     /// A team or a user, as the RBAC role says.
     pub object_id_jwt_field: Option<ClaimPath>,

@@ -88,6 +88,8 @@ fn rbac_takes_the_first_that_holds_v073_to_v082() {
         (json!({ "roles": ["ru", "rt"] }), team, team),
         (json!({ "roles": "ru" }), user, user),
         (json!({ "roles": ["RU"] }), None, None),
+        (json!({ "sub": "u" }), user, None),
+        (json!({ "t": "t1", "roles": ["other"] }), team, None),
         (json!({}), None, None),
     ];
     for (claims, usual, mapped) in rows {
