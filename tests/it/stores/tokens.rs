@@ -178,6 +178,22 @@ async fn clients_get_one_key_each_w28_w31_v145_v146_v147_v149_v150() {
 }
 
 #[tokio::test]
+async fn a_client_whose_key_cannot_be_written_is_an_outage() {
+    let database = Database::sqlite().await;
+    let gate = Believing::start(&database, REGISTER).await;
+    database.put(&USER, json!({ "user_id": "ada", "models": [] })).await;
+    database
+        .sql(r#"CREATE TRIGGER full BEFORE INSERT ON "LiteLLM_JWTKeyMapping" BEGIN SELECT RAISE(ABORT, 'full'); END"#)
+        .await;
+    let client = json!({ "sub": "ada", "client": "c1" });
+    assert_eq!(gate.ask(&client).await, "200 allow", "its limits hold until the key is written");
+    let outage = "503 registration_failed";
+    eventually(outage, async || gate.ask(&client).await.starts_with("503").then_some(())).await;
+    assert!(gate.ask(&client).await.starts_with("503"), "nothing counts what it would spend");
+    assert_eq!(gate.rows(&KEY).await.len(), 0);
+}
+
+#[tokio::test]
 async fn until_a_key_is_made_its_limits_hold_already_v145() {
     let database = Database::sqlite().await;
     let gate = Believing::start(&database, &REGISTER.replace("models: [m1]", "models: [m2]")).await;
