@@ -366,7 +366,10 @@ async fn models_and_end_users_are_those_that_are_said() {
 #[tokio::test]
 async fn what_is_only_in_a_query_is_sent_to_nobody_w50() {
     let server = HttpServer::start(active(json!({}))).await;
-    let (_files, _running, client) = started(&server, "").await;
+    let also = "credentials: { also: [query_key] }\n";
+    let files = Files::new(&format!("{}{also}", section(&server, "")), KEYS);
+    let running = Running::start(&files.config()).await;
+    let client = running.client().await;
     let asked = post("/v1beta/models/m1:generateContent?key=opaque-token", "{}");
     assert_eq!(summary(&client, &asked).await, "401 credential_not_a_key");
     assert!(server.seen().is_empty(), "nobody was asked");

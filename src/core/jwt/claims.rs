@@ -124,6 +124,7 @@ pub struct ClientClaim {
 
 /// What the token says.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub struct Facts {
     /// The issuer of the token.
     pub issuer: Option<String>,
