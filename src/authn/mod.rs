@@ -25,6 +25,7 @@ use crate::core::credential::{Credential, Secret};
 use crate::core::decision::Outage;
 use crate::core::deny::{DenyReason, TokenDenial};
 use crate::core::identity::Identity;
+use crate::core::jwt::looks_like_jwt;
 use crate::core::record::Named;
 use crate::store::{Store, Trouble};
 use bearer::writer::Writer;
@@ -138,10 +139,13 @@ impl Authenticator {
         if is_key {
             return virtual_key::identify(credential, &self.store).await;
         }
-        let bearer = self.bearer(&credential.secret, asking, now).await;
-        // Nor tokens, which are good for everybody who reads them (W50).
-        let refused = credential.is_in_query_only() && bearer.is_ok();
-        if refused { Err(DenyReason::CredentialMalformed.into()) } else { bearer }
+        // Nor tokens, which are good for everybody who reads them (W50): nobody outside is asked about one either.
+        if credential.is_in_query_only() {
+            let is_token = looks_like_jwt(credential.secret.expose());
+            let reason = if is_token { DenyReason::CredentialMalformed } else { DenyReason::CredentialNotAKey };
+            return Err(reason.into());
+        }
+        self.bearer(&credential.secret, asking, now).await
     }
 
     /// The bearer of what is no key. Whoever is responsible for a credential decides: nobody after it is asked.

@@ -240,7 +240,9 @@ async fn identify(
     if place.organization.is_some() && organization != place.organization.as_deref() {
         return Err(TokenDenial::OrganizationUnknown.into());
     }
-    let role = said.role.or_else(|| lowered(&mut record, vouched)).unwrap_or(Role::InternalUser);
+    // Whatever is said, the row loses what nobody may have here.
+    let of_row = lowered(&mut record, vouched);
+    let role = said.role.or(of_row).unwrap_or(Role::InternalUser);
     let bearer = Bearer {
         vouched,
         issuer: said.issuer.clone(),

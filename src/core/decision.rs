@@ -29,6 +29,8 @@ pub enum Outage {
     IssuerUnavailable,
     /// A client's key has to be registered first, and too many are waiting.
     RegistrationsFull,
+    /// A client's key could not be registered, or is not to be seen.
+    RegistrationFailed,
     /// The authorization server, or the provider's `UserInfo`, does not answer.
     AuthorizationServer,
     /// The deployment's own authenticator does not answer.
@@ -50,6 +52,7 @@ impl Outage {
             Self::StoreOverloaded => "store_overloaded",
             Self::IssuerUnavailable => "issuer_unavailable",
             Self::RegistrationsFull => "registrations_full",
+            Self::RegistrationFailed => "registration_failed",
             Self::AuthorizationServer => "authorization_server_unavailable",
             Self::Authenticator => "authenticator_unavailable",
             Self::AuthenticationOverloaded => "authentication_overloaded",

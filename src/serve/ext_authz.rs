@@ -129,6 +129,9 @@ fn answer(verdict: &Verdict, version: &str, id: &str, http: Option<&HttpRequest>
         Decision::Indeterminate(Outage::RegistrationsFull) => {
             Err(Status::resource_exhausted("too many clients wait for a key at one time"))
         }
+        Decision::Indeterminate(Outage::RegistrationFailed) => {
+            Err(Status::unavailable("the client's key could not be registered"))
+        }
         Decision::Indeterminate(Outage::Internal) => Err(Status::internal("the check could not be decided")),
     }
 }

@@ -24,6 +24,7 @@ fn every_reason_and_credential_header_is_documented() {
         Outage::StoreOverloaded,
         Outage::IssuerUnavailable,
         Outage::RegistrationsFull,
+        Outage::RegistrationFailed,
         Outage::AuthorizationServer,
         Outage::Authenticator,
         Outage::AuthenticationOverloaded,

@@ -132,7 +132,8 @@ fn texts(value: &Value) -> Vec<String> {
 }
 
 fn mapping(config: &Map<String, Value>) -> Mapping {
-    let mut mapping = Mapping { admin_jwt_scope: Some("litellm_proxy_admin".to_owned()), ..Mapping::default() };
+    let scope = Some("litellm_proxy_admin".to_owned());
+    let mut mapping = Mapping { may_administer: true, admin_jwt_scope: scope, ..Mapping::default() };
     let rbac = |name: &Value| match name.as_str().unwrap() {
         "team" => RbacRole::Team,
         "internal_user" => RbacRole::InternalUser,

@@ -306,8 +306,10 @@ async fn described(server: &HttpServer, more: &str) -> (Files, Running, Client) 
 
 #[tokio::test]
 async fn the_provider_describes_the_bearer_of_an_opaque_token_v160_s143() {
-    let server =
-        HttpServer::start(|_| Reply::Json(200, r#"{"sub":"ada","email":"a@x.org","groups":["red"]}"#.to_owned())).await;
+    let server = HttpServer::start(|_| {
+        Reply::Json(200, r#"{"sub":"ada","email":"a@x.org","email_verified":true,"groups":["red"]}"#.to_owned())
+    })
+    .await;
     let (_files, _running, client) = described(&server, "").await;
     let outcome = client.outcome(chat("opaque").raw()).await;
     assert_eq!(outcome.summary(), "200 allow");
@@ -325,10 +327,11 @@ async fn what_the_provider_says_is_judged_as_claims_are_w26_s118() {
     let (_files, _running, client) = described(&server, ", cache_seconds: 0").await;
     let rows: &[(u16, &str, &str)] = &[
         (200, r#"{"sub":"ada","email":"a@evil.org"}"#, "403 token_email_domain"),
-        (200, r#"{"sub":"ada","email":"a@x.org","groups":["blue"]}"#, "403 token_team_unknown"),
-        (200, r#"{"sub":"eve","email":"a@x.org"}"#, "401 token_user_unknown"),
+        (200, r#"{"sub":"ada","email":"a@x.org","email_verified":true,"groups":["blue"]}"#, "403 token_team_unknown"),
+        (200, r#"{"sub":"eve","email":"a@x.org","email_verified":true}"#, "401 token_user_unknown"),
+        (200, r#"{"sub":"ada","email":"a@x.org"}"#, "403 token_email_domain"),
         (200, r#"{"sub":"ada","email":7}"#, "401 token_claims"),
-        (200, r#"{"email":"a@x.org"}"#, "403 token_names_nobody"),
+        (200, r#"{"email":"a@x.org","email_verified":true}"#, "403 token_names_nobody"),
         (200, r#"{"sub":""}"#, "403 token_names_nobody"),
         (200, r#"{"sub":7}"#, "403 token_names_nobody"),
         (401, "{}", "401 token_inactive"),
@@ -338,7 +341,7 @@ async fn what_the_provider_says_is_judged_as_claims_are_w26_s118() {
         (200, "[]", "Unavailable"),
         (500, r#"{"sub":"ada"}"#, "Unavailable"),
         (302, r#"{"sub":"ada"}"#, "Unavailable"),
-        (200, r#"{"sub":"ada","email":"a@x.org","_litellm_user_id":"root"}"#, "200 allow"),
+        (200, r#"{"sub":"ada","email":"a@x.org","email_verified":true,"_litellm_user_id":"root"}"#, "200 allow"),
     ];
     for (status, body, expected) in rows {
         let (status, answer) = (*status, (*body).to_owned());
@@ -364,4 +367,16 @@ async fn models_and_end_users_are_those_that_are_said() {
 /// A key set of one key, `k1`, that nothing was signed with.
 pub fn key_set() -> String {
     json!({ "keys": [Signer::fit(Algorithm::Es256).jwk(&json!({ "kid": "k1" }))] }).to_string()
+}
+
+#[tokio::test]
+async fn what_is_only_in_a_query_is_sent_to_nobody_w50() {
+    let server = HttpServer::start(active(json!({}))).await;
+    let also = "credentials: { also: [query_key] }\n";
+    let files = Files::new(&format!("{}{also}", section(&server, "")), KEYS);
+    let running = Running::start(&files.config()).await;
+    let client = running.client().await;
+    let asked = post("/v1beta/models/m1:generateContent?key=opaque-token", "{}");
+    assert_eq!(summary(&client, &asked).await, "401 credential_not_a_key");
+    assert!(server.seen().is_empty(), "nobody was asked");
 }

@@ -4,18 +4,16 @@
 use std::sync::Arc;
 
 use super::writes::{Registration, Write};
-use super::{BearerRules, Claimed, Person};
-use crate::authn::{Failure, Identified};
+use super::{BearerRules, Person};
+use crate::authn::Failure;
 use crate::core::budget::{Amount, Budget};
 use crate::core::credential::KeyHash;
 use crate::core::deny::{DenyReason, TokenDenial};
-use crate::core::identity::{Bearer, Identity};
-use crate::core::jwt::claims::ClientClaim;
-use crate::core::jwt::terms::Terms;
+use crate::core::jwt::claims::{ClientClaim, Facts};
 use crate::core::limits::Limits;
 use crate::core::model_list::ModelList;
 use crate::core::record::KeyRecord;
-use crate::store::{ClaimValue, Directory as _, Found, Store};
+use crate::store::{ClaimValue, Directory as _, Found, Standing, Store};
 
 /// How keys are found for tokens.
 #[derive(Debug, Clone)]
@@ -68,15 +66,10 @@ fn stored_name(client: &ClientClaim) -> String {
 }
 
 impl BearerRules {
-    /// The key that stands for a token. Its owner, team and limits count, and the token's scopes and roles still do.
-    pub(super) async fn registered(
-        &self,
-        claimed: &Claimed,
-        terms: &Terms,
-        store: &Store,
-    ) -> Result<Option<Identified>, Failure> {
+    /// The key that stands for a token.
+    pub(super) async fn registered(&self, facts: &Facts, store: &Store) -> Result<Option<Found<KeyRecord>>, Failure> {
         let Some(rules) = &self.clients else { return Ok(None) };
-        let Some(client) = &claimed.facts.client else {
+        let Some(client) = &facts.client else {
             return match rules.unregistered {
                 Unregistered::Fallback => Ok(None),
                 Unregistered::Reject | Unregistered::Register(_) => Err(TokenDenial::ClientMissing.into()),
@@ -89,27 +82,12 @@ impl BearerRules {
             };
         };
         let Found { record, stale: also } = store.key(&hash).await?.ok_or(DenyReason::CredentialUnknown)?;
-        let user = record.user.as_deref();
-        let bearer = Bearer {
-            vouched: claimed.vouched,
-            issuer: claimed.facts.issuer.clone(),
-            user_id: user.map(|user| user.id.clone()),
-            email: user.and_then(|user| user.email.clone()),
-            role: user.and_then(|user| user.role),
-            end_user: claimed.facts.end_user_id.clone(),
-            models: terms.models.clone(),
-            routes: terms.routes.clone(),
-            expires: claimed.expires,
-            registered: true,
-            record,
-        };
-        let identity = Identity::Bearer(Arc::new(bearer));
-        Ok(Some(Identified { identity, stale: stale || also, undecided: None, writes: Vec::new() }))
+        Ok(Some(Found { record, stale: stale || also }))
     }
 
     /// What restricts somebody for whom a key is about to be made.
     pub(super) fn template(&self, person: &Person) -> Option<&Arc<KeyTemplate>> {
-        let rules = self.clients.as_ref().filter(|_| !person.claimed.facts.is_admin)?;
+        let rules = self.clients.as_ref().filter(|_| person.key.is_none() && !person.claimed.facts.is_admin)?;
         person.claimed.facts.client.as_ref()?;
         match &rules.unregistered {
             Unregistered::Register(template) => Some(template),
@@ -117,17 +95,14 @@ impl BearerRules {
         }
     }
 
-    /// The key to make, of the person as it is (LiteLLM 7.5).
+    /// The key to make. What it leaves to the token, each request brings anew (LiteLLM 7.5).
     pub(super) fn registration(&self, person: &Person) -> Option<Write> {
         let template = Arc::clone(self.template(person)?);
         let client = person.claimed.facts.client.as_ref()?;
-        let record = &person.record;
         Some(Write::Register(Box::new(Registration {
             name: stored_name(client),
             value: client.value.clone(),
-            user: person.place.user.as_deref().map(str::to_owned),
-            team: record.team.as_ref().map(|team| team.id.clone()),
-            organization: record.organization.as_ref().map(|organization| organization.id.clone()),
+            user: person.place.user.as_deref().filter(|_| client.is_user).map(str::to_owned),
             template,
         })))
     }
@@ -146,4 +121,37 @@ impl ClientRules {
         }
         Ok(None)
     }
+}
+
+/// A key, of whoever has come with the token: what it says of itself holds, and of its place what the token adds.
+///
+/// # Errors
+/// [`TokenDenial::KeyOfAnother`].
+pub(super) fn joined(key: &Arc<KeyRecord>, place: &Standing, found: &KeyRecord) -> Result<Arc<KeyRecord>, TokenDenial> {
+    let [ours, theirs] = [key, found].map(|record| {
+        let team = record.team.as_ref().filter(|team| !team.is_label);
+        let organization = record.organization.as_ref();
+        [record.user.as_ref().map(|user| &*user.id), team.map(|team| &*team.id), organization.map(|one| &*one.id)]
+    });
+    let theirs = match theirs {
+        [None, team, organization] => [place.user.as_deref(), team, organization],
+        all => all,
+    };
+    let differs = |(one, other): (Option<&str>, Option<&str>)| one.is_some() && other.is_some() && one != other;
+    if ours.into_iter().zip(theirs).any(differs) {
+        return Err(TokenDenial::KeyOfAnother);
+    }
+    if ours.into_iter().zip(theirs).all(|(ours, theirs)| ours.is_some() || theirs.is_none()) {
+        return Ok(Arc::clone(key));
+    }
+    let mut record = KeyRecord::clone(key);
+    record.user = found.user.clone().or(record.user);
+    record.team = found.team.clone().or(record.team);
+    record.organization = found.organization.clone().or(record.organization);
+    record.member.clone_from(&found.member);
+    let terms = record.terms_mut();
+    terms.member_role.clone_from(&found.terms.member_role);
+    let tags = found.terms.tags.iter().filter(|tag| !key.terms.tags.contains(tag));
+    terms.tags.extend(tags.cloned());
+    Ok(Arc::new(record))
 }

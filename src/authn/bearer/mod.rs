@@ -17,7 +17,7 @@ use crate::core::jwt::claims::{Facts, OrganizationClaim};
 use crate::core::jwt::team::{TeamName, TeamSearch};
 use crate::core::jwt::terms::{TermRules, Terms};
 use crate::core::peer::Peer;
-use crate::core::record::{KeyRecord, Role, Team};
+use crate::core::record::{KeyRecord, Role, Team, User};
 use crate::core::request::HeaderView;
 use crate::core::route::Match;
 use crate::store::{AlsoKnownAs, Directory as _, Found, Resolved, Standing, Store};
@@ -79,8 +79,11 @@ struct Person {
     terms: Terms,
     /// User and organisation, and the team once that is known.
     place: Standing,
-    role: Role,
+    role: Option<Role>,
+    /// What is known of the place; with a key, the key's.
     record: Arc<KeyRecord>,
+    /// The virtual key that stands for the token.
+    key: Option<Arc<KeyRecord>>,
     /// Whether the team has no row yet.
     is_team_new: bool,
     stale: bool,
@@ -93,18 +96,26 @@ impl BearerRules {
     /// [`Failure::Denied`] when nobody is let in by what the token says, [`Failure::Outage`] when that is not known.
     pub(super) async fn identify(
         &self,
-        claimed: Claimed,
+        mut claimed: Claimed,
         asking: &Asking<'_>,
         store: &Store,
     ) -> Result<Identified, Failure> {
         let terms = self.terms.admit(&claimed.facts)?;
-        if let Some(registered) = self.registered(&claimed, &terms, store).await? {
-            return Ok(registered);
+        let key = self.registered(&claimed.facts, store).await?;
+        match key {
+            Some(_) => claimed.facts = claimed.facts.with_key(),
+            None => self.terms.somebody(&claimed.facts)?,
         }
-        self.terms.somebody(&claimed.facts)?;
         let facts = Arc::clone(&claimed.facts);
-        let search = facts.teams.search(asking.team().as_deref(), facts.is_admin).map_err(DenyReason::from)?;
-        let mut person = self.person(claimed, terms, &search, asking, store).await?;
+        let team = key.as_ref().and_then(|key| key.record.team.as_ref()).filter(|team| !team.is_label);
+        let header = asking.team();
+        let search = match team {
+            Some(team) => facts.teams.search_for(&team.id, header.as_deref()),
+            None => facts.teams.search(header.as_deref(), facts.is_admin),
+        };
+        let search = search.map_err(DenyReason::from)?;
+        let mut person = self.person(claimed, terms, key, &search, store).await?;
+        person.role = self.role(&person, asking);
         match search {
             TeamSearch::Nothing => Ok(self.settled(person)),
             TeamSearch::FirstOf(groups) => Ok(Undecided::between(person, groups).identified()),
@@ -136,27 +147,38 @@ impl BearerRules {
         &self,
         claimed: Claimed,
         mut terms: Terms,
+        key: Option<Found<KeyRecord>>,
         search: &TeamSearch,
-        asking: &Asking<'_>,
         store: &Store,
     ) -> Result<Person, Failure> {
         let facts = Arc::clone(&claimed.facts);
-        if facts.is_user_disclaimed {
-            // The provider itself says that it does not know whose address that is (W42).
+        if facts.is_user_an_address && !facts.is_email_verified {
+            // Nobody vouches for whose address that is (W42).
             return Err(TokenDenial::UserUnknown.into());
         }
+        let (key, is_key_stale) = key.map_or((None, false), |found| (Some(found.record), found.stale));
+        let owner = key.as_ref().and_then(|key| key.user.as_ref()).map(|user| Box::from(user.id.as_str()));
+        let of_key = key.as_ref().and_then(|key| key.organization.as_ref()).map(|one| Box::from(one.id.as_str()));
         let place = Standing {
-            user: facts.user_id.as_deref().map(Box::from),
+            user: facts.user_id.as_deref().map(Box::from).or_else(|| owner.clone()),
             team: team(search, store).await?,
-            organization: organization(&facts, store).await?,
+            organization: organization(&facts, store).await?.or(of_key),
         };
         let Found { record, stale } = standing(&place, store).await?;
-        let role = Role::InternalUser;
-        let mut person = Person { claimed, terms: Terms::default(), place, role, record, is_team_new: false, stale };
-        if person.record.user.is_none() && person.place.user.is_some() {
+        let stale = stale || is_key_stale;
+        if facts.is_admin {
+            terms.routes.push(Arc::clone(&self.terms.admin_allowed_routes));
+        }
+        let mut person = Person { claimed, terms, place, role: None, record, key, is_team_new: false, stale };
+        if person.record.user.is_none() && facts.user_id.is_some() {
             person.recognise(store).await?;
         }
-        let is_known = person.record.user.is_some() || person.place.user.is_none();
+        let row = person.record.user.as_ref();
+        if facts.is_user_an_address && row.is_some_and(|user| user.administers()) {
+            return Err(TokenDenial::UserUnknown.into());
+        }
+        // Whoever the key belongs to is known.
+        let is_known = row.is_some() || person.place.user.is_none() || person.place.user == owner;
         if !is_known && !facts.is_admin && !self.terms.user_id_upsert {
             return Err(TokenDenial::UserUnknown.into());
         }
@@ -165,13 +187,18 @@ impl BearerRules {
         if !has_it {
             return Err(TokenDenial::OrganizationUnknown.into());
         }
-        let of_row = person.record.user.as_ref().and_then(|user| user.role);
-        person.role = self.terms.role(&facts, of_row, asking.path, asking.found);
-        if facts.is_admin {
-            terms.routes.push(Arc::clone(&self.terms.admin_allowed_routes));
-        }
-        person.terms = terms;
+        person.settle_place(store).await?;
         Ok(person)
+    }
+
+    /// The role for this request. A client's key without an owner has none (LiteLLM AUTHZ-21), before it is made as well.
+    fn role(&self, person: &Person, asking: &Asking<'_>) -> Option<Role> {
+        let is_client = person.key.is_some() || self.template(person).is_some();
+        if is_client && person.place.user.is_none() {
+            return None;
+        }
+        let of_row = person.record.user.as_ref().and_then(|user| user.role);
+        Some(self.terms.role(&person.claimed.facts, of_row, asking.path, asking.found))
     }
 
     /// The identity of somebody whose team is known, or who has none, and what is to be written of that.
@@ -194,7 +221,9 @@ impl BearerRules {
         if facts.is_admin {
             return writes;
         }
-        let (user, team) = (person.place.user.as_deref(), person.record.team.as_ref());
+        // Of the owner of a key the token says nothing.
+        let user = person.place.user.as_deref().filter(|_| facts.user_id.is_some());
+        let team = person.record.team.as_ref();
         let row = person.record.user.as_ref();
         if let Some(user) = user.filter(|_| rules.user_id_upsert && row.is_none()) {
             let email = facts.email.as_ref().map(|email| email.as_str().to_owned());
@@ -209,7 +238,8 @@ impl BearerRules {
         {
             writes.push(Write::Join { user: user.to_owned(), team: team.id.clone() });
         }
-        if let (Some(user), true) = (user, rules.sync_user_role_and_teams) {
+        let is_mine = facts.may_administer || row.is_none_or(|user| !user.administers());
+        if let (Some(user), true) = (user, rules.sync_user_role_and_teams && is_mine) {
             let role = facts.role_to_sync.filter(|role| row.and_then(|row| row.role) != Some(*role));
             writes.extend(role.map(|role| Write::Role { user: user.to_owned(), role }));
             let teams = facts.teams_to_sync.clone();
@@ -221,8 +251,9 @@ impl BearerRules {
 }
 
 impl Person {
-    /// Finds the row under another name: what the provider calls the user, or a verified mail address, and by that
-    /// nobody who is privileged (LiteLLM 5.2.2, W42).
+    /// Finds the row under another name: what the provider calls the user, or a verified mail address. Nobody who
+    /// administers something is found by an address, nor, for an issuer without administrators, by anything but the
+    /// id (LiteLLM 5.2.2, W42, S-119).
     async fn recognise(&mut self, store: &Store) -> Result<(), Failure> {
         let facts = Arc::clone(&self.claimed.facts);
         let by_id = self.place.user.clone().map(AlsoKnownAs::SsoId);
@@ -236,7 +267,8 @@ impl Person {
             let place = Standing { user: Some(id.clone()), ..self.place.clone() };
             let Found { record, stale } = standing(&place, store).await?;
             self.stale |= stale;
-            if record.user.as_ref().is_some_and(|user| !is_email || !is_privileged(user.role)) {
+            let may_administer = facts.may_administer && !is_email;
+            if record.user.as_ref().is_some_and(|user| may_administer || !user.administers()) {
                 (self.place, self.record) = (place, record);
                 return Ok(());
             }
@@ -252,12 +284,35 @@ impl Person {
         let exists = record.team.is_some();
         if exists {
             (self.place, self.record) = (place, record);
+            self.settle_place(store).await?;
         }
         Ok(exists)
     }
 
-    fn identity(self) -> Identity {
-        let Self { claimed, terms, place, role, record, .. } = self;
+    /// Holds the place against itself, and against the key, if there is one. Nobody's team spends for another
+    /// organisation than its own.
+    async fn settle_place(&mut self, store: &Store) -> Result<(), Failure> {
+        if let Standing { team: team @ Some(_), organization: Some(organization), .. } = &self.place {
+            let team = Standing { team: team.clone(), ..Standing::default() };
+            let Found { record, stale } = standing(&team, store).await?;
+            self.stale |= stale;
+            if record.organization.as_ref().is_some_and(|own| *own.id != **organization) {
+                return Err(TokenDenial::TeamOfAnother.into());
+            }
+        }
+        if let Some(key) = &self.key {
+            self.record = client::joined(key, &self.place, &self.record)?;
+        }
+        Ok(())
+    }
+
+    fn identity(mut self) -> Identity {
+        let administers = self.record.user.as_ref().is_some_and(|user| user.administers());
+        // The directory's own record is shared, and a copy is made for those few who lose something.
+        if administers && !self.claimed.facts.may_administer {
+            self.record_mut().user.iter_mut().map(Arc::make_mut).for_each(User::step_down);
+        }
+        let Self { claimed, terms, place, role, record, key, .. } = self;
         let facts = claimed.facts;
         let user_id = record.user.as_ref().map(|user| user.id.clone()).or(place.user.map(String::from));
         Identity::Bearer(Arc::new(Bearer {
@@ -265,25 +320,18 @@ impl Person {
             issuer: facts.issuer.clone(),
             user_id,
             email: facts.email.as_ref().map(|email| email.as_str().to_owned()),
-            role: Some(role),
+            role,
             end_user: facts.end_user_id.clone(),
             models: terms.models,
             routes: terms.routes,
             expires: claimed.expires,
-            registered: false,
+            registered: key.is_some(),
             record,
         }))
     }
 
     fn record_mut(&mut self) -> &mut KeyRecord {
         Arc::make_mut(&mut self.record)
-    }
-}
-
-fn is_privileged(role: Option<Role>) -> bool {
-    match role {
-        Some(Role::ProxyAdmin | Role::ProxyAdminViewer | Role::OrgAdmin) => true,
-        Some(Role::InternalUser | Role::InternalUserViewer | Role::Team | Role::Customer) | None => false,
     }
 }
 

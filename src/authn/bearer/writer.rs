@@ -24,7 +24,9 @@ const QUEUE: usize = 1024;
 const REMEMBERED: usize = 16 * 1024;
 /// For this long nothing is written twice.
 const AGAIN: Duration = Duration::from_mins(5);
-/// And this long after it failed.
+/// A key is to be seen so long after it was queued, or written. Until then nothing counts what the client spends.
+const VISIBLE: Duration = Duration::from_secs(30);
+/// Nothing that failed is written again before this.
 const RETRY: Duration = Duration::from_secs(10);
 /// Least time between two writes: 50 a second.
 const PACE: Duration = Duration::from_millis(20);
@@ -45,9 +47,28 @@ struct Queue {
 }
 
 struct Shared {
-    /// When what was queued or written may be so again.
-    known: Bounded<String, Instant>,
+    /// What was queued or written, by its name.
+    known: Bounded<String, Attempt>,
     counts: Counts,
+}
+
+/// The last time something was queued or written.
+#[derive(Debug, Clone, Copy)]
+struct Attempt {
+    at: Instant,
+    failed: bool,
+}
+
+impl Attempt {
+    /// Whether it is too early for another.
+    fn holds(&self, now: Instant) -> bool {
+        now < self.at + if self.failed { RETRY } else { AGAIN }
+    }
+
+    /// Whether a key that is still asked for should have been there.
+    fn is_missed(&self, now: Instant) -> bool {
+        self.failed || now > self.at + VISIBLE
+    }
 }
 
 /// What a writer has done.
@@ -103,7 +124,8 @@ impl Writer {
     /// Queues what is not queued and was not written a short time ago.
     ///
     /// # Errors
-    /// When a registration finds no room: until it is made, nothing would hold the client to its key's limits.
+    /// When a registration finds no room, fails, or is not to be seen: nothing would hold the client to its key's limits
+    /// for longer than a moment.
     pub fn take(&self, writes: Vec<Write>) -> Result<(), Outage> {
         writes.into_iter().try_for_each(|write| self.queue.take(write))
     }
@@ -112,14 +134,18 @@ impl Writer {
 impl Queue {
     fn take(&self, write: Write) -> Result<(), Outage> {
         let (name, now) = (write.name(), Instant::now());
-        if self.shared.known.get(&name).is_some_and(|again| now < again) {
-            return Ok(());
-        }
+        let last = self.shared.known.get(&name);
         let is_registration = matches!(write, Write::Register(_));
+        let is_missed = is_registration && last.is_some_and(|last| last.is_missed(now));
+        let outcome = if is_missed { Err(Outage::RegistrationFailed) } else { Ok(()) };
+        if last.is_some_and(|last| last.holds(now)) {
+            return outcome;
+        }
         match self.sender.try_send(write) {
             Ok(()) => {
-                self.shared.known.insert(name, now + AGAIN);
-                Ok(())
+                // What has failed is a failure until it is written.
+                self.shared.known.insert(name, Attempt { at: now, failed: is_missed });
+                outcome
             }
             Err(TrySendError::Full(_) | TrySendError::Closed(_)) => {
                 self.shared.counts.dropped.fetch_add(1, Ordering::Relaxed);
@@ -136,10 +162,11 @@ impl Shared {
         let mut admin = None;
         while let Some(write) = receiver.recv().await {
             ticks.tick().await;
-            let count = match rows_of(&place, &mut admin, &write).await {
+            let result = rows_of(&place, &mut admin, &write).await;
+            self.known.insert(write.name(), Attempt { at: Instant::now(), failed: result.is_err() });
+            let count = match result {
                 Ok(()) => &self.counts.written,
                 Err(error) => {
-                    self.known.insert(write.name(), Instant::now() + RETRY);
                     tracing::warn!(%error, "what a token made known could not be written; a later request brings it again");
                     &self.counts.failed
                 }

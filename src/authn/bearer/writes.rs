@@ -52,12 +52,9 @@ pub struct Registration {
     pub name: String,
     /// Its value.
     pub value: String,
-    /// Whose key it is.
+    /// Whose key it is, where the claim is the user's id. Of other claims, and of team and organisation, each token says
+    /// its own.
     pub user: Option<String>,
-    /// The team's.
-    pub team: Option<String>,
-    /// The organisation's.
-    pub organization: Option<String>,
     /// What it may do.
     pub template: Arc<KeyTemplate>,
 }

@@ -197,8 +197,7 @@ fn mapping(place: &str, raw: &RawIssuer, common: &Mapping, section: &mut Section
             *field = claim_path(&format!("{place}.{name}"), written.as_deref(), section);
         }
     }
-    if raw.any_issuer || !raw.admins {
-        mapping.admin_jwt_scope = None;
-    }
+    mapping.email_is_verified = raw.email_is_verified;
+    mapping.may_administer = raw.admins && !raw.any_issuer;
     mapping
 }

@@ -71,6 +71,7 @@ pub(super) fn compile(
 fn mapping(raw: &RawJwt, section: &mut Section<'_, '_>) -> Mapping {
     let mut path = |name: &str, text: &Option<String>| claim_path(&format!("jwt.{name}"), text.as_deref(), section);
     let mut mapping = Mapping {
+        may_administer: false,
         admin_jwt_scope: raw.admin_jwt_scope.clone(),
         team_id_jwt_field: path("team_id_jwt_field", &raw.team_id_jwt_field),
         team_ids_jwt_field: path("team_ids_jwt_field", &raw.team_ids_jwt_field),
@@ -80,6 +81,7 @@ fn mapping(raw: &RawJwt, section: &mut Section<'_, '_>) -> Mapping {
         org_alias_jwt_field: path("org_alias_jwt_field", &raw.org_alias_jwt_field),
         user_id_jwt_field: path("user_id_jwt_field", &raw.user_id_jwt_field),
         user_email_jwt_field: path("user_email_jwt_field", &raw.user_email_jwt_field),
+        email_is_verified: false,
         user_allowed_email_domain: raw.user_allowed_email_domain.clone(),
         user_roles_jwt_field: path("user_roles_jwt_field", &raw.user_roles_jwt_field),
         user_allowed_roles: raw.user_allowed_roles.clone(),

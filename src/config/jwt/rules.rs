@@ -18,6 +18,15 @@ type Mistake = (bool, &'static str, &'static str);
 /// Notes fields that would do nothing, or something else than they seem to (LiteLLM 2.0.3, W44).
 pub(super) fn check(raw: &RawJwt, has_store: bool, has_keys: bool, section: &mut Section<'_, '_>) {
     let all = [&of_roles(raw)[..], &of_people(raw), &of_clients(raw, has_store, has_keys), &of_writes(raw, has_store)];
+    let is_satisfied = raw.user_id_jwt_field.is_some() || raw.team_id_jwt_field.is_some();
+    let has_roles = !raw.role_mappings.is_empty() || !raw.user_allowed_roles.is_empty();
+    if raw.enforce_rbac && has_roles && is_satisfied && !raw.role_mappings_first {
+        section.warning(
+            "jwt.enforce_rbac",
+            "a token that names a user or a team needs no role; set `role_mappings_first: true`, so that it does"
+                .to_owned(),
+        );
+    }
     for (_, name, text) in all.concat().into_iter().filter(|(wrong, ..)| *wrong) {
         section.problem(&format!("jwt.{name}"), text);
     }

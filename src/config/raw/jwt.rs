@@ -16,7 +16,7 @@ pub struct RawJwt {
 
     /// The user.
     pub user_id_jwt_field: Option<String>,
-    /// The user's e-mail address; it is the id of users without another.
+    /// The user's e-mail address; a verified one is the id of users without another.
     pub user_email_jwt_field: Option<String>,
     /// The only domain of e-mail addresses that is let in, administrators included.
     pub user_allowed_email_domain: Option<String>,
@@ -75,10 +75,12 @@ pub struct RawJwt {
     pub user_allowed_roles: Vec<String>,
     /// Roles of the identity provider, for `role_mappings` and `jwt_litellm_role_map`.
     pub roles_jwt_field: Option<String>,
-    /// What they mean; the first that fits, for tokens that name neither a team nor a user.
+    /// What they mean; the first that fits. For tokens that name neither a team nor a user, without
+    /// `role_mappings_first`.
     #[serde(default)]
     pub role_mappings: Vec<RawRoleMapping>,
-    /// Let `role_mappings` decide before the team and the user of the token do.
+    /// Let `role_mappings` decide, and not that the token names a team or a user: with `enforce_rbac`, who has none of
+    /// their roles is refused.
     #[serde(default)]
     pub role_mappings_first: bool,
     /// A team or a user, as the role says.
@@ -206,7 +208,12 @@ pub struct RawIssuer {
     pub org_id_jwt_field: Option<String>,
     /// In place of the field of `jwt`, for this issuer.
     pub end_user_id_jwt_field: Option<String>,
-    /// Let this issuer's tokens make administrators by `admin_jwt_scope`.
+    /// The issuer lets nobody have an e-mail address that is not verified to be theirs, though its tokens lack
+    /// `email_verified`. One that says otherwise is believed.
+    #[serde(default)]
+    pub email_is_verified: bool,
+    /// Believe this issuer about administrators. Without, neither `admin_jwt_scope` nor a user's row makes one of its
+    /// tokens' bearers, and no administrator's row is found by `sso_user_id`, nor written to.
     #[serde(default = "yes")]
     pub admins: bool,
 }

@@ -61,6 +61,10 @@ pub enum TokenDenial {
     ClientMissing,
     /// No virtual key is registered for it.
     ClientUnregistered,
+    /// The virtual key that stands for it is another user's, team's or organisation's.
+    KeyOfAnother,
+    /// Its team belongs to another organisation than the one it names.
+    TeamOfAnother,
     /// The authorization server, the provider or the deployment's own authenticator does not call it active.
     Inactive,
     /// The deployment's own authenticator knows the caller and lets it do nothing.
@@ -71,7 +75,7 @@ pub enum TokenDenial {
 
 impl TokenDenial {
     /// Every reason.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::Malformed,
         Self::Algorithm,
         Self::Issuer,
@@ -98,6 +102,8 @@ impl TokenDenial {
         Self::Model,
         Self::ClientMissing,
         Self::ClientUnregistered,
+        Self::KeyOfAnother,
+        Self::TeamOfAnother,
         Self::Inactive,
         Self::Refused,
         Self::ProxyHeaders,
@@ -132,6 +138,8 @@ impl TokenDenial {
             Self::Route => ("token_route_denied", 403, "auth_error", "this route is not open to the bearer of this token"),
             Self::Model => ("token_model_denied", 403, "key_model_access_denied", "neither the scopes nor the role of the token leave it this model"),
             Self::ClientMissing => ("token_client_missing", 403, "auth_error", "the token does not say which client it is of"),
+            Self::KeyOfAnother => ("token_key_of_another", 403, "auth_error", "the virtual key that stands for the token belongs to somebody else than the token says"),
+            Self::TeamOfAnother => ("token_team_of_another", 403, "auth_error", "the team of the token belongs to another organization"),
             Self::Inactive => ("token_inactive", 401, "auth_error", "the token is not active"),
             Self::Refused => ("token_refused", 403, "auth_error", "this deployment does not let this caller in"),
             Self::ProxyHeaders => ("proxy_headers_unusable", 401, "auth_error", "the proxy in front does not say clearly who is asking"),
@@ -180,6 +188,7 @@ impl From<NoTeam> for super::DenyReason {
             NoTeam::Blocked => return Self::TeamBlocked,
             NoTeam::NotNamed => TokenDenial::TeamMissing,
             NoTeam::NoTeams => TokenDenial::TeamsMissing,
+            NoTeam::Key => TokenDenial::KeyOfAnother,
             NoTeam::Header => TokenDenial::TeamNotClaimed,
             NoTeam::Unknown => TokenDenial::TeamUnknown,
             NoTeam::Model => TokenDenial::TeamsModel,

@@ -1,6 +1,8 @@
 //! What a verified token says about its bearer (LiteLLM sections 2 to 4). Nothing is looked up here: the
 //! result names users, teams and organisations, which somebody must still find.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::email::Email;
@@ -18,6 +20,8 @@ pub const MAX_NAMES: usize = 256;
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "settings, each with the name it has in LiteLLM")]
 pub struct Mapping {
+    /// Whether anybody administers anything by this issuer's word: by the scope, or as the user of a row.
+    pub may_administer: bool,
     /// The scope that makes a proxy admin. None is nobody: LiteLLM has a default (S-119).
     pub admin_jwt_scope: Option<String>,
     /// The team. It then is mandatory.
@@ -36,6 +40,8 @@ pub struct Mapping {
     pub user_id_jwt_field: Option<ClaimPath>,
     /// The user's mail address; it is the user's id when there is no other.
     pub user_email_jwt_field: Option<ClaimPath>,
+    /// Whether addresses are the bearers' own where the token does not say (`email_verified`). LiteLLM: yes.
+    pub email_is_verified: bool,
     /// The only domain of mail addresses that is let in.
     pub user_allowed_email_domain: Option<String>,
     /// Roles of the user ...
@@ -48,7 +54,7 @@ pub struct Mapping {
     pub roles_jwt_field: Option<ClaimPath>,
     /// What roles of the identity provider mean, first match first.
     pub role_mappings: Vec<(String, RbacRole)>,
-    /// Whether `role_mappings` decide before the team and the user of the token do (W35). LiteLLM: no.
+    /// Whether roles decide, in place of the team and the user of the token (W35). LiteLLM: no.
     pub role_mappings_first: bool,
     /// A team or a user, as the RBAC role says.
     pub object_id_jwt_field: Option<ClaimPath>,
@@ -90,7 +96,7 @@ pub enum Domain {
     NotAsked,
     /// The configured one.
     Allowed,
-    /// Another one, no address, or one that the provider says is not verified.
+    /// Another one, no address, or one that is not verified.
     Refused,
 }
 
@@ -112,27 +118,32 @@ pub struct ClientClaim {
     pub field: String,
     /// Its value.
     pub value: String,
+    /// Whether that is the user's id: else many people's tokens may have it.
+    pub is_user: bool,
 }
 
 /// What the token says.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub struct Facts {
     /// The issuer of the token.
     pub issuer: Option<String>,
     /// The scopes, in their order.
     pub scopes: Vec<String>,
+    /// Whether the issuer is believed about administrators. If not, the bearer's row makes none either.
+    pub may_administer: bool,
     /// Whether a scope makes the bearer proxy admin.
     pub is_admin: bool,
     /// What RBAC takes the bearer for.
     pub rbac_role: Option<RbacRole>,
     /// The user's id; the mail address stands in (V123).
     pub user_id: Option<String>,
+    /// Whether it does. Nobody is found by an address that is not verified, and nobody privileged by any (W42).
+    pub is_user_an_address: bool,
     /// The mail address, where it is one.
     pub email: Option<Email>,
-    /// Whether `email_verified` is true. Nobody is bound to another user's record without (W42).
+    /// Whether the provider vouches for it: `email_verified`, or what is configured where that is absent.
     pub is_email_verified: bool,
-    /// Whether the id is the mail address, and the provider says that this is not verified.
-    pub is_user_disclaimed: bool,
     /// Whether the address is of the configured domain. Admins are not exempt (W42).
     pub domain: Domain,
     /// The organisation.
@@ -169,7 +180,7 @@ impl Mapping {
     pub fn read(&self, issuer: Option<&str>, claims: &Map<String, Value>) -> Result<Facts, Unmapped> {
         let reader = Reader { claims };
         let scopes = scopes(claims.get("scope"))?;
-        let is_admin = self.admin_jwt_scope.as_ref().is_some_and(|admin| scopes.contains(admin));
+        let is_admin = self.may_administer && self.admin_jwt_scope.as_ref().is_some_and(|admin| scopes.contains(admin));
         let roles = reader.names("roles_jwt_field", self.roles_jwt_field.as_ref())?.unwrap_or_default();
         let object = reader.name("object_id_jwt_field", self.object_id_jwt_field.as_ref())?;
         let claimed_user = reader.name("user_id_jwt_field", self.user_id_jwt_field.as_ref())?;
@@ -178,28 +189,30 @@ impl Mapping {
 
         let email_text = reader.name("user_email_jwt_field", self.user_email_jwt_field.as_ref())?;
         let email = email_text.as_deref().and_then(Email::parse);
-        let verified = claims.get("email_verified");
-        let domain = self.domain(email.as_ref(), verified);
-        let unverified = verified.is_some_and(|verified| *verified != Value::Bool(true));
-        let mut is_user_disclaimed = claimed_user.is_none() && email_text.is_some() && unverified;
+        let is_email_verified = match claims.get("email_verified") {
+            None => self.email_is_verified,
+            Some(verified) => *verified == Value::Bool(true),
+        };
+        let domain = self.domain(email.as_ref().filter(|_| is_email_verified));
+        let mut is_user_an_address = claimed_user.is_none() && email_text.is_some();
         let mut user_id = claimed_user.or(email_text);
         match (rbac_role, object) {
             (Some(RbacRole::Team), object @ Some(_)) => teams.object = object,
-            (Some(RbacRole::InternalUser), object @ Some(_)) => (user_id, is_user_disclaimed) = (object, false),
+            (Some(RbacRole::InternalUser), object @ Some(_)) => (user_id, is_user_an_address) = (object, false),
             (None | Some(_), _) => {}
         }
         let org = reader.name("org_id_jwt_field", self.org_id_jwt_field.as_ref())?.map(OrganizationClaim::Id);
         let alias = reader.name("org_alias_jwt_field", self.org_alias_jwt_field.as_ref())?;
         let client = reader.name("virtual_key_claim_field", self.virtual_key_claim_field.as_ref())?;
         let client = client.zip(self.virtual_key_claim_field.as_ref());
+        let is_user = self.user_id_jwt_field.is_some() && self.user_id_jwt_field == self.virtual_key_claim_field;
         Ok(Facts {
             issuer: issuer.map(str::to_owned),
             is_admin,
             rbac_role,
-            user_id,
             email,
-            is_user_disclaimed,
-            is_email_verified: verified == Some(&Value::Bool(true)),
+            is_user_an_address,
+            is_email_verified,
             domain,
             organization: org.or(alias.map(OrganizationClaim::Alias)),
             end_user_id: reader.name("end_user_id_jwt_field", self.end_user_id_jwt_field.as_ref())?,
@@ -207,28 +220,47 @@ impl Mapping {
             teams,
             scope_models: self.scope_models(&scopes),
             scopes,
-            role_to_sync: rbac::role_to_sync(&self.jwt_litellm_role_map, &roles),
+            role_to_sync: rbac::role_to_sync(&self.jwt_litellm_role_map, &roles)
+                .filter(|role| self.may_administer || !role.administers()),
+            may_administer: self.may_administer,
             client: client.map(|(value, field)| ClientClaim {
                 issuer: issuer.map(str::to_owned),
                 field: field.to_string(),
+                is_user: is_user && user_id.as_ref() == Some(&value),
                 value,
             }),
+            user_id,
         })
     }
 
-    fn domain(&self, email: Option<&Email>, verified: Option<&Value>) -> Domain {
-        let Some(domain) = &self.user_allowed_email_domain else {
-            return Domain::NotAsked;
-        };
-        let unverified = verified.is_some_and(|verified| *verified != Value::Bool(true));
-        let allowed = !unverified && email.is_some_and(|email| email.is_of(domain));
-        if allowed { Domain::Allowed } else { Domain::Refused }
+    fn domain(&self, verified: Option<&Email>) -> Domain {
+        match &self.user_allowed_email_domain {
+            None => Domain::NotAsked,
+            Some(domain) if verified.is_some_and(|email| email.is_of(domain)) => Domain::Allowed,
+            Some(_) => Domain::Refused,
+        }
     }
 
     fn scope_models(&self, scopes: &[String]) -> Option<Vec<String>> {
         let mappings = self.scope_mappings.as_ref()?;
         let granted = mappings.iter().filter(|(scope, _)| scopes.contains(scope));
         Some(granted.flat_map(|(_, models)| models.iter().cloned()).collect())
+    }
+}
+
+impl Facts {
+    /// What is left where a virtual key stands for the token: no scope makes the client an administrator, and what is
+    /// said of nobody is not said of the key's owner.
+    #[must_use]
+    pub fn with_key(self: Arc<Self>) -> Arc<Self> {
+        let names_user = self.user_id.is_some();
+        if !self.is_admin && (names_user || (self.role_to_sync.is_none() && self.teams_to_sync.is_none())) {
+            return self;
+        }
+        let facts = Arc::unwrap_or_clone(self);
+        let role_to_sync = facts.role_to_sync.filter(|_| names_user);
+        let teams_to_sync = facts.teams_to_sync.filter(|_| names_user);
+        Arc::new(Self { is_admin: false, role_to_sync, teams_to_sync, ..facts })
     }
 }
 

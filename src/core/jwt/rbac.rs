@@ -36,7 +36,8 @@ pub struct RoleGlob {
     pub litellm_role: Role,
 }
 
-/// The first that holds: admin scope, team, user, allowed role, mapping.
+/// The first that holds: admin scope, team, user, allowed role, mapping. Where mappings come first, only a role of the
+/// provider is a role: that the token names a team or a user, as every token does, is none (W35).
 pub(super) fn role(
     mapping: &Mapping,
     reader: &Reader<'_>,
@@ -48,17 +49,18 @@ pub(super) fn role(
     // Read in any case: a claim that cannot be read refuses the token whoever it is.
     let of_user = reader.names("user_roles_jwt_field", mapping.user_roles_jwt_field.as_ref())?.unwrap_or_default();
     let mapped = mapping.role_mappings.iter().find(|(role, _)| roles.contains(role)).map(|(_, internal)| *internal);
-    let early = if mapping.role_mappings_first { mapped } else { None };
+    let is_user = of_user.iter().any(|role| mapping.user_allowed_roles.contains(role));
+    let allowed = is_user.then_some(RbacRole::InternalUser);
     Ok(if is_admin {
         Some(RbacRole::ProxyAdmin)
-    } else if early.is_some() {
-        early
+    } else if mapping.role_mappings_first {
+        mapped.or(allowed)
     } else if has_team {
         Some(RbacRole::Team)
-    } else if has_user || of_user.iter().any(|role| mapping.user_allowed_roles.contains(role)) {
+    } else if has_user {
         Some(RbacRole::InternalUser)
     } else {
-        mapped
+        allowed.or(mapped)
     })
 }
 

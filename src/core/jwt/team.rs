@@ -16,6 +16,8 @@ pub struct TeamClaims {
     pub groups: Vec<String>,
     /// Whether the claim of the groups was there at all.
     pub groups_claimed: bool,
+    /// Whether the id is the default.
+    is_default: bool,
     /// Whether there must be a team (6.3.6).
     is_required: bool,
     /// Whether a token without teams is refused (6.4.1).
@@ -65,6 +67,9 @@ pub enum NoTeam {
     /// The header names a team that is not among those of the token (V116, V117).
     #[error("the team of the header is not one of the token")]
     Header,
+    /// The virtual key that stands for the token is of a team that is not among those of the token.
+    #[error("the key's team is not one of the token")]
+    Key,
     /// None of the teams exists (W45).
     #[error("no team of the token exists")]
     Unknown,
@@ -95,6 +100,7 @@ impl TeamClaims {
             }
         }
         Ok(Self {
+            is_default: is_absent && id.is_some(),
             id,
             alias: reader.name("team_alias_jwt_field", mapping.team_alias_jwt_field.as_ref())?,
             object: None,
@@ -144,6 +150,27 @@ impl TeamClaims {
             None if !self.groups.is_empty() => Ok(TeamSearch::FirstOf(self.candidates())),
             None if self.is_enforced => Err(NoTeam::NoTeams),
             None => Ok(TeamSearch::OnlyTeamOfUser),
+        }
+    }
+
+    /// The same where the virtual key of a team stands for the token: that team, unless the token names others. A
+    /// default names nobody. Whose the alias is has still to be held against the key.
+    ///
+    /// # Errors
+    /// See [`NoTeam`].
+    pub fn search_for(&self, team: &str, header: Option<&str>) -> Result<TeamSearch, NoTeam> {
+        if header.is_some_and(|header| !header.is_empty() && header != team) {
+            return Err(NoTeam::Header);
+        }
+        let id = self.id.as_deref().filter(|_| !self.is_default);
+        let named = self.groups.iter().map(String::as_str).chain(id).chain(self.object.as_deref());
+        let names_another = self.groups_claimed || id.is_some() || self.object.is_some();
+        let one = |team| Ok(TeamSearch::One { team, if_unknown: None });
+        match &self.alias {
+            _ if named.into_iter().any(|one| one == team) => one(TeamName::Id(team.to_owned())),
+            Some(alias) => one(TeamName::Alias(alias.clone())),
+            None if names_another => Err(NoTeam::Key),
+            None => one(TeamName::Id(team.to_owned())),
         }
     }
 }

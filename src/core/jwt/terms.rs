@@ -84,13 +84,14 @@ impl TermRules {
         if somebody { Ok(()) } else { Err(TokenDenial::Nobody.into()) }
     }
 
-    /// The role for this request. A row makes an administrator only where tokens do (W37): elsewhere the bearer is an
-    /// ordinary user, as is whoever has no role (LiteLLM 5.3).
+    /// The role for this request. A row makes an administrator only where tokens do (W37), and of nobody whose issuer
+    /// has none (S-119): elsewhere the bearer is an ordinary user, as is whoever has no role (LiteLLM 5.3).
     #[must_use]
     pub fn role(&self, facts: &Facts, of_row: Option<Role>, path: &str, found: Option<&Match<'_>>) -> Role {
         if facts.is_admin {
             return Role::ProxyAdmin;
         }
+        let of_row = of_row.map(|role| if facts.may_administer { role } else { role.without_administration() });
         let synced = facts.role_to_sync.filter(|_| self.sync_user_role_and_teams);
         let role = synced.or(of_row).unwrap_or(Role::InternalUser);
         let elsewhere = role == Role::ProxyAdmin && !self.admin_allowed_routes.holds(path, found);

@@ -169,6 +169,21 @@ impl User {
         }
     }
 
+    /// Whether the person administers the proxy or an organisation, if only by looking.
+    #[must_use]
+    pub fn administers(&self) -> bool {
+        let in_organizations = self.memberships.iter().filter_map(|(_, role)| *role);
+        self.role.into_iter().chain(in_organizations).any(Role::administers)
+    }
+
+    /// Takes all of that away.
+    pub fn step_down(&mut self) {
+        let in_organizations = self.memberships.iter_mut().map(|(_, role)| role);
+        for role in [&mut self.role].into_iter().chain(in_organizations) {
+            *role = role.map(Role::without_administration);
+        }
+    }
+
     /// What `metadata.scim_active` says. Any falsy value deactivates; LiteLLM overlooks the text `"false"`
     /// (SEC-32).
     #[must_use]
@@ -233,6 +248,21 @@ pub struct Organization {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_steps_down_administers_nothing() {
+        let roles = Role::ALL.map(|role| ("o1".to_owned(), Some(role)));
+        let mut user = User { memberships: roles.into(), ..User::new("u") };
+        assert!(user.administers(), "by a role in an organisation");
+        user.step_down();
+        assert!(!user.administers());
+        assert_eq!(user.memberships.len(), 7, "a member all the same");
+        for role in Role::ALL {
+            let mut user = User { role: Some(role), ..User::new("u") };
+            user.step_down();
+            assert!(!user.administers(), "{role:?}");
+        }
+    }
 
     #[test]
     fn any_falsy_scim_active_deactivates() {

@@ -45,6 +45,22 @@ impl Role {
         }
     }
 
+    /// Whether it administers something, if only by looking.
+    #[must_use]
+    pub fn administers(self) -> bool {
+        self != self.without_administration()
+    }
+
+    /// What is left of it.
+    #[must_use]
+    pub fn without_administration(self) -> Self {
+        match self {
+            Self::ProxyAdmin | Self::OrgAdmin => Self::InternalUser,
+            Self::ProxyAdminViewer => Self::InternalUserViewer,
+            other @ (Self::InternalUser | Self::InternalUserViewer | Self::Team | Self::Customer) => other,
+        }
+    }
+
     /// `None` for an unknown text. LiteLLM reads that as `internal_user` (W13).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

@@ -30,8 +30,12 @@ impl Believing {
     }
 
     async fn on(store: &str, admin: Admin, jwt: &str) -> Self {
+        Self::of_issuer("", store, admin, jwt).await
+    }
+
+    async fn of_issuer(more: &str, store: &str, admin: Admin, jwt: &str) -> Self {
         let signer = Signer::rsa(KeySize::Rsa2048);
-        let issuer = "  issuers: [{ issuer: 'https://idp', audience: api, jwks_file: keys.json }]\n";
+        let issuer = format!("  issuers: [{{ issuer: 'https://idp', audience: api, jwks_file: keys.json{more} }}]\n");
         let files = Files::new(&format!("{}jwt:\n{issuer}{jwt}", config(store)), "");
         files.write("keys.json", &key_set([signer.jwk(&json!({ "kid": "k1" }))]));
         let running = Running::start(&files.config()).await;
@@ -74,7 +78,7 @@ async fn users_teams_and_memberships_are_written_once_a_request_is_allowed_w40_w
                team_id_upsert: true\n  upsert_sso_user_to_team: true\n  user_allowed_email_domain: corp.com\n";
     for database in Database::both("upserts").await {
         let gate = Believing::start(&database, jwt).await;
-        let ada = json!({ "sub": "ada", "t": "red", "email": "ada@corp.com" });
+        let ada = json!({ "sub": "ada", "t": "red", "email": "ada@corp.com", "email_verified": true });
         let refused = json!({ "sub": "eve", "t": "blue", "email": "eve@evil.com" });
         assert_eq!(gate.ask(&refused).await, "403 token_email_domain");
         for _ in 0..5 {
@@ -96,12 +100,31 @@ async fn users_teams_and_memberships_are_written_once_a_request_is_allowed_w40_w
     }
 }
 
+const SYNC: &str = "  user_id_jwt_field: sub\n  team_ids_jwt_field: groups\n  roles_jwt_field: roles\n  \
+     sync_user_role_and_teams: true\n  jwt_litellm_role_map: [{ jwt_role: 'view*', litellm_role: internal_user_viewer }]\n";
+
+#[tokio::test]
+async fn an_issuer_without_administrators_writes_to_no_administrators_row_s119() {
+    let database = Database::sqlite().await;
+    let admin = Admin::open(&place(&database)).await.unwrap();
+    let gate = Believing::of_issuer(", admins: false", &store_of(&database), admin, SYNC).await;
+    for (user, role) in [("boss", "proxy_admin"), ("bob", "internal_user")] {
+        database.put(&USER, json!({ "user_id": user, "models": [], "teams": [], "user_role": role })).await;
+    }
+    for user in ["boss", "bob"] {
+        let claims = json!({ "sub": user, "roles": ["viewers"] });
+        assert_eq!(gate.told(&claims, "role").await.as_deref(), Some("internal_user_viewer"), "{user}");
+    }
+    // One after the other: what bob's token has brought is written after what the other would have.
+    gate.written(1).await;
+    let roles: Vec<_> = gate.rows(&USER).await.into_iter().map(|row| row["user_role"].clone()).collect();
+    assert!(roles.contains(&json!("proxy_admin")) && roles.contains(&json!("internal_user_viewer")), "{roles:?}");
+}
+
 #[tokio::test]
 async fn the_teams_of_a_token_are_synchronised_when_it_says_some_w38_w39_v133() {
-    let jwt = "  user_id_jwt_field: sub\n  team_ids_jwt_field: groups\n  roles_jwt_field: roles\n  \
-               sync_user_role_and_teams: true\n  jwt_litellm_role_map: [{ jwt_role: 'view*', litellm_role: internal_user_viewer }]\n";
     for database in Database::both("synchronised").await {
-        let gate = Believing::start(&database, jwt).await;
+        let gate = Believing::start(&database, SYNC).await;
         database.put(&USER, json!({ "user_id": "ada", "models": [], "teams": [], "user_role": "internal_user" })).await;
         for team in ["red", "blue"] {
             database.put(&TEAM, json!({ "team_id": team, "models": [] })).await;
@@ -137,16 +160,37 @@ async fn clients_get_one_key_each_w28_w31_v145_v146_v147_v149_v150() {
         assert!(first.iter().all(|outcome| outcome == "200 allow"), "{first:?}");
         let hash = eventually("the key", async || gate.told(&client, "key-hash").await).await;
         assert_eq!(gate.told(&client, "user-id").await.as_deref(), Some("ada"));
+        let another = json!({ "sub": "bob", "client": "c1" });
+        assert_eq!(gate.ask(&another).await, "401 token_user_unknown", "the key lets nobody in who was not");
+        database.put(&USER, json!({ "user_id": "bob", "models": [] })).await;
+        eventually("bob", async || (gate.told(&another, "user-id").await.as_deref() == Some("bob")).then_some(()))
+            .await;
         let (keys, mappings) = (gate.rows(&KEY).await, gate.rows(&JWT_KEY_MAPPING).await);
         assert_eq!((keys.len(), mappings.len()), (1, 1), "administrators get none: {keys:?} {mappings:?}");
         assert_eq!(keys[0]["token"], json!(hash));
-        assert_eq!((&keys[0]["rpm_limit"], &keys[0]["user_id"]), (&json!(7), &json!("ada")));
+        assert_eq!((&keys[0]["rpm_limit"], &keys[0]["user_id"]), (&json!(7), &Value::Null), "not the first user's");
         assert!(!keys[0]["expires"].is_null(), "it does not live for ever");
         assert_eq!(mappings[0]["jwt_claim_name"], "https://idp client", "the issuer is part of it");
         database.sql(r#"UPDATE "LiteLLM_JWTKeyMapping" SET is_active = false"#).await;
         eventually("turned off", async || (gate.ask(&client).await == "403 record_unreadable").then_some(())).await;
         assert_eq!(gate.rows(&KEY).await.len(), 1, "and no other key is made");
     }
+}
+
+#[tokio::test]
+async fn a_client_whose_key_cannot_be_written_is_an_outage() {
+    let database = Database::sqlite().await;
+    let gate = Believing::start(&database, REGISTER).await;
+    database.put(&USER, json!({ "user_id": "ada", "models": [] })).await;
+    database
+        .sql(r#"CREATE TRIGGER full BEFORE INSERT ON "LiteLLM_JWTKeyMapping" BEGIN SELECT RAISE(ABORT, 'full'); END"#)
+        .await;
+    let client = json!({ "sub": "ada", "client": "c1" });
+    assert_eq!(gate.ask(&client).await, "200 allow", "its limits hold until the key is written");
+    let outage = "503 registration_failed";
+    eventually(outage, async || gate.ask(&client).await.starts_with("503").then_some(())).await;
+    assert!(gate.ask(&client).await.starts_with("503"), "nothing counts what it would spend");
+    assert_eq!(gate.rows(&KEY).await.len(), 0);
 }
 
 #[tokio::test]

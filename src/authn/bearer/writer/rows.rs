@@ -79,13 +79,11 @@ fn texts(row: &Map<String, Value>, name: &str) -> Vec<String> {
 /// A key and its mapping, both or none: of two who register a client at one time one finds the other's mapping, and its
 /// key is not made (W31). Nobody ever sees the text of the key: it is good for nothing but the client's tokens.
 async fn register(admin: &Admin, registration: &Registration, now: Timestamp) -> Result<(), AdminError> {
-    let Registration { name, value, user, team, organization, template } = registration;
+    let Registration { name, value, user, template } = registration;
     let hash = KeyHash::of(&random("sk-")?).to_hex();
     let metadata = json!({ "auto_registered": true, "jwt_claim_field": name, "jwt_claim_value": value });
     let mut key: Row = vec![("token", json!(hash)), ("models", json!(template.models.0)), ("metadata", metadata)];
-    for (column, id) in [("user_id", user), ("team_id", team), ("organization_id", organization)] {
-        key.extend(id.as_ref().map(|id| (column, json!(id))));
-    }
+    key.extend(user.as_ref().map(|user| ("user_id", json!(user))));
     key.extend(template.max_budget.map(|amount| ("max_budget", json!(amount.dollars()))));
     key.extend(template.limits.requests.map(|limit| ("rpm_limit", json!(limit))));
     key.extend(template.limits.tokens.map(|limit| ("tpm_limit", json!(limit))));

@@ -18,7 +18,7 @@ fn read(mapping: &Mapping, claims: &Value) -> Result<Facts, Unmapped> {
 
 #[test]
 fn admin_is_an_exact_element_of_the_scopes_s119_v060_to_v065() {
-    let mapping = Mapping { admin_jwt_scope: Some("adm".to_owned()), ..Mapping::default() };
+    let mapping = Mapping { may_administer: true, admin_jwt_scope: Some("adm".to_owned()), ..Mapping::default() };
     for scope in [json!("adm"), json!("openid adm"), json!("a\tadm"), json!(["x", 5, "adm"])] {
         assert!(read(&mapping, &json!({ "scope": scope })).unwrap().is_admin, "{scope}");
         assert!(!read(&Mapping::default(), &json!({ "scope": scope })).unwrap().is_admin, "off unless configured");
@@ -27,6 +27,8 @@ fn admin_is_an_exact_element_of_the_scopes_s119_v060_to_v065() {
         assert!(!read(&mapping, &json!({ "scope": scope })).unwrap().is_admin, "{scope}");
     }
     assert!(!read(&mapping, &json!({ "scp": "adm" })).unwrap().is_admin);
+    let nobody = Mapping { may_administer: false, ..mapping.clone() };
+    assert!(!read(&nobody, &json!({ "scope": "adm" })).unwrap().is_admin, "of an issuer without administrators");
     for scope in [json!(null), json!(5), json!({ "adm": 1 }), json!(true)] {
         assert_eq!(read(&mapping, &json!({ "scope": scope })).err(), Some(Unmapped::Scope), "{scope}");
     }
@@ -61,6 +63,7 @@ fn names_are_short_texts_without_controls_s187_w02() {
 #[test]
 fn rbac_takes_the_first_that_holds_v073_to_v082() {
     let mapping = Mapping {
+        may_administer: true,
         admin_jwt_scope: Some("adm".to_owned()),
         team_id_jwt_field: path("t"),
         user_id_jwt_field: path("sub"),
@@ -85,6 +88,8 @@ fn rbac_takes_the_first_that_holds_v073_to_v082() {
         (json!({ "roles": ["ru", "rt"] }), team, team),
         (json!({ "roles": "ru" }), user, user),
         (json!({ "roles": ["RU"] }), None, None),
+        (json!({ "sub": "u" }), user, None),
+        (json!({ "t": "t1", "roles": ["other"] }), team, None),
         (json!({}), None, None),
     ];
     for (claims, usual, mapped) in rows {
@@ -147,12 +152,13 @@ fn mail_addresses_decide_only_when_they_are_some_s120_w42() {
         user_id_jwt_field: path("sub"),
         user_email_jwt_field: path("email"),
         user_allowed_email_domain: Some("corp.com".to_owned()),
+        may_administer: true,
         admin_jwt_scope: Some("adm".to_owned()),
         ..Mapping::default()
     };
     let domain = |claims: Value| read(&mapping, &claims).unwrap().domain;
-    assert_eq!(domain(json!({ "email": "a@CORP.com" })), Domain::Allowed);
-    assert_eq!(domain(json!({ "email": "a@corp.com", "email_verified": true })), Domain::Allowed);
+    assert_eq!(domain(json!({ "email": "a@CORP.com", "email_verified": true })), Domain::Allowed);
+    assert_eq!(domain(json!({ "email": "a@corp.com" })), Domain::Refused, "nobody vouches for it");
     for verified in [json!(false), json!("true"), json!(null), json!(1)] {
         assert_eq!(domain(json!({ "email": "a@corp.com", "email_verified": verified })), Domain::Refused, "{verified}");
     }
@@ -162,12 +168,17 @@ fn mail_addresses_decide_only_when_they_are_some_s120_w42() {
     assert_eq!(read(&mapping, &json!({ "email": 5 })).err(), Some(Unmapped::Type("user_email_jwt_field")));
     let facts = read(&mapping, &json!({ "email": "a@corp.com" })).unwrap();
     assert_eq!((facts.user_id.as_deref(), facts.is_email_verified), (Some("a@corp.com"), false), "V123");
+    let declared = Mapping { email_is_verified: true, ..mapping };
+    let domain = |claims: Value| read(&declared, &claims).unwrap().domain;
+    assert_eq!(domain(json!({ "email": "a@corp.com" })), Domain::Allowed);
+    assert_eq!(domain(json!({ "email": "a@corp.com", "email_verified": false })), Domain::Refused);
 }
 
 #[test]
 fn what_the_directory_learns_v132_v133_w38_w39() {
     let row = |jwt_role: &str, litellm_role| RoleGlob { jwt_role: jwt_role.to_owned(), litellm_role };
     let mapping = Mapping {
+        may_administer: true,
         roles_jwt_field: path("roles"),
         team_ids_jwt_field: path("g"),
         jwt_litellm_role_map: vec![
@@ -181,6 +192,8 @@ fn what_the_directory_learns_v132_v133_w38_w39() {
     assert_eq!(facts(json!({ "roles": ["u", "reviewer"] })).role_to_sync, Some(Role::ProxyAdminViewer));
     assert_eq!(facts(json!({ "roles": "u" })).role_to_sync, Some(Role::InternalUser));
     assert_eq!(facts(json!({ "roles": ["admins"] })).role_to_sync, None, "never proxy admin");
+    let nobody = Mapping { may_administer: false, ..mapping.clone() };
+    assert_eq!(read(&nobody, &json!({ "roles": ["viewer"] })).unwrap().role_to_sync, None, "S-119");
     assert_eq!(facts(json!({ "roles": ["other"] })).role_to_sync, None);
     assert_eq!(facts(json!({})).teams_to_sync, None, "absent removes nobody");
     assert_eq!(facts(json!({ "g": null })).teams_to_sync, None);
@@ -195,7 +208,10 @@ fn a_client_is_registered_for_an_issuer_s125() {
     let of = |issuer| mapping.read(issuer, claims.as_object().unwrap()).unwrap().client.unwrap();
     assert_ne!(of(Some("https://a")), of(Some("https://b")));
     assert_ne!(of(Some("https://a")), of(None));
-    assert_eq!(of(None), ClientClaim { issuer: None, field: "client\\.id".to_owned(), value: "X".to_owned() });
+    assert_eq!(
+        of(None),
+        ClientClaim { issuer: None, field: "client\\.id".to_owned(), value: "X".to_owned(), is_user: false }
+    );
     assert!(read(&mapping, &json!({})).unwrap().client.is_none());
     assert!(matches!(read(&mapping, &json!({ "client.id": 5 })), Err(Unmapped::Type(_))), "5 is not \"5\"");
 }
