@@ -157,9 +157,10 @@ fn refused(refusal: jwt::Refusal) -> Failure {
 /// not sooner than a short time after the last fetch.
 async fn verified(issuer: &Issuer, token: &Token<'_>, source: &KeySource, now: Timestamp) -> Result<Verified, Failure> {
     let check = |keys: Option<Arc<KeySet>>| keys.map(|keys| issuer.verify(token, &keys, now));
-    let first = check(source.keys());
+    let keys = source.keys();
+    let first = check(keys.clone());
     let unknown = matches!(first, None | Some(Err(jwt::Refusal::NoKey)));
-    let second = if unknown && source.refreshed().await { check(source.keys()) } else { None };
+    let second = if unknown && source.refreshed(keys.as_ref()).await { check(source.keys()) } else { None };
     // Without keys nothing is known of the token: that is no fault of its bearer (S-134).
     second.or(first).ok_or(Failure::Outage(Outage::IssuerUnavailable))?.map_err(refused)
 }

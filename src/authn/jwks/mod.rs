@@ -151,8 +151,8 @@ impl KeySource {
     }
 
     /// Waits for the fetch that may bring a key that is missing: one that is under way, or a new one where none was a
-    /// short time ago. Whether it is worth another look.
-    pub async fn refreshed(&self) -> bool {
+    /// short time ago. Whether there is anything to look at beside what was `seen`.
+    pub async fn refreshed(&self, seen: Option<&Arc<KeySet>>) -> bool {
         let KeySpec::Fetched { remote, rules } = &self.spec else {
             return false;
         };
@@ -161,6 +161,11 @@ impl KeySource {
             return false;
         }
         let mut reports = self.state.reports.subscribe();
+        // They may have come since: that report is not heard any more, and so soon nobody asks again.
+        let current = self.keys();
+        if current.as_ref().is_some_and(|current| seen.is_none_or(|seen| !Arc::ptr_eq(current, seen))) {
+            return true;
+        }
         match self.state.want(Want::UnknownKey) {
             Answer::No => return false,
             Answer::Wait => {}
