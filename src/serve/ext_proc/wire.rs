@@ -40,6 +40,8 @@ struct Direction {
     mode: Mode,
     /// Whether its headers announce a length.
     has_length: bool,
+    /// Whether the receiver was told that it is over. Of what still comes nothing is said.
+    ended: bool,
 }
 
 /// How a body is shown.
@@ -137,17 +139,27 @@ impl Wire {
         self.request.mode != Mode::Partial && !matches!(self.response.mode, Mode::Partial | Mode::Hidden)
     }
 
+    /// Whether the caller has the whole answer, though the upstream may still be talking.
+    pub(super) fn has_answered(&self) -> bool {
+        self.response.ended
+    }
+
     /// The replies to a message. `None` when there is something to say that the mode leaves no room for.
-    pub(super) fn replies(&self, message: &ProcessingRequest, output: Output) -> Option<Vec<ProcessingResponse>> {
+    pub(super) fn replies(&mut self, message: &ProcessingRequest, output: Output) -> Option<Vec<ProcessingResponse>> {
         let request = message.request.as_ref()?;
-        let (direction, body): (_, fn(BodyResponse) -> Response) = match request {
+        let (own, body): (_, fn(BodyResponse) -> Response) = match request {
             Request::RequestHeaders(_) | Request::RequestBody(_) | Request::RequestTrailers(_) => {
-                (self.request, Response::RequestBody)
+                (&mut self.request, Response::RequestBody)
             }
             Request::ResponseHeaders(_) | Request::ResponseBody(_) | Request::ResponseTrailers(_) => {
-                (self.response, Response::ResponseBody)
+                (&mut self.response, Response::ResponseBody)
             }
         };
+        let direction = *own;
+        if direction.ended {
+            return Some(Vec::new());
+        }
+        own.ended = direction.mode == Mode::Duplex && matches!(output, Output::Body { end: true, .. });
         let replies = match (request, output) {
             (Request::RequestHeaders(_), Output::Headers(edits)) => vec![Response::RequestHeaders(of_headers(&edits))],
             (Request::ResponseHeaders(_), Output::Headers(edits)) => {

@@ -93,7 +93,7 @@ pub enum Output {
     Body {
         /// The bytes.
         bytes: Vec<u8>,
-        /// Whether they are the last.
+        /// Whether they are the last: the piece was, or the rest of the answer is withheld.
         end: bool,
     },
     /// The trailers go on.

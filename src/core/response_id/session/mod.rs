@@ -176,7 +176,8 @@ impl Session {
             Input::ResponseHeaders { headers, end, .. } => self.response_headers(&headers, end),
             Input::ResponseBody { piece, end } => {
                 let bytes = self.response.piece(piece, end, exchange).map_err(Fault::in_answer)?;
-                Ok(Output::Body { bytes, end })
+                // The caller need not wait for an upstream that nobody listens to any more.
+                Ok(Output::Body { bytes, end: end || matches!(self.response, Side::Muted) })
             }
             Input::ResponseTrailers { headers } => {
                 let remove = Head(&headers).telling(exchange).ok_or(Refusal::AnswerFormat)?;
