@@ -11,7 +11,6 @@ use super::exchange::{EditError, Exchange};
 use super::operation::Operation;
 use super::owner::{Caller, Name};
 use super::plain::PlainId;
-use super::session::SessionRules;
 use super::target::{PlainTarget, rewrite_target};
 use crate::core::ask::Ask;
 use crate::core::deny::DenyReason;
@@ -38,8 +37,8 @@ pub struct Protection {
     pub ids: Arc<ResponseIds>,
     /// The backend that requests go to, where there are several.
     pub upstream: Option<Name>,
-    /// How bodies are read.
-    pub session: SessionRules,
+    /// Most bytes of one event of an answer.
+    pub max_event: usize,
 }
 
 /// A request, as far as its ids are concerned.
@@ -246,8 +245,7 @@ mod tests {
         let keyring =
             super::super::Keyring::new(&[crate::core::credential::Secret::new("0123456789abcdef0123456789abcdef")]);
         let ids = ResponseIds { keyring: keyring.unwrap(), legacy: None, rules: super::super::AccessRules::default() };
-        let session = SessionRules { max_event: 1024, allow_upgrades: false };
-        let guard = Guard::Protected(Protection { ids: Arc::new(ids), upstream: None, session });
+        let guard = Guard::Protected(Protection { ids: Arc::new(ids), upstream: None, max_event: 1024 });
         let table = RouteTable::new(Vec::new(), String::new());
         let (path, ask) = ("/v1/responses", Ask::default());
         let found = table.find(path);

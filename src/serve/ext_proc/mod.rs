@@ -103,7 +103,7 @@ struct Exchange {
 impl Exchange {
     fn new(snapshot: &Arc<Snapshot>, metrics: Arc<Metrics>, slot: OwnedSemaphorePermit) -> Self {
         let session = match &snapshot.responses {
-            Guard::Protected(protection) => Session::new(Arc::clone(&protection.ids), protection.session),
+            Guard::Protected(protection) => Session::new(Arc::clone(&protection.ids), protection.max_event),
             Guard::NotConfigured | Guard::Unprotected => Session::unprotected(),
         };
         let wire = Wire::new(snapshot.responses.protection().and_then(|protection| protection.upstream.clone()));
