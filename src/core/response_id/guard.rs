@@ -237,9 +237,12 @@ impl From<EditError> for DenyReason {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::credential::KeyHash;
+    use crate::core::identity::{Bearer, Vouched};
+    use crate::core::record::KeyRecord;
     use crate::core::route::RouteTable;
 
-    /// Every identity of today has a key, a user or a name short enough; one without must own nothing.
+    /// Nobody, and a bearer of whom only the issuer is known, own nothing: they would own each other's responses.
     #[test]
     fn nobody_in_particular_has_no_responses_s205() {
         let keyring =
@@ -260,6 +263,25 @@ mod tests {
             ask: &ask,
         };
         assert_eq!(guard.judge(&question).unwrap_err(), DenyReason::ResponseCallerUnknown);
+        let bearer = |user_id: Option<&str>| {
+            Identity::Bearer(Arc::new(Bearer {
+                vouched: Vouched::Jwt,
+                issuer: Some("https://idp".to_owned()),
+                user_id: user_id.map(str::to_owned),
+                email: None,
+                role: None,
+                end_user: None,
+                models: None,
+                routes: Vec::new(),
+                expires: None,
+                registered: false,
+                record: Arc::new(KeyRecord::new(KeyHash::of(""))),
+            }))
+        };
+        let somebody = guard.judge(&Question { identity: &bearer(None), ..question });
+        assert_eq!(somebody.unwrap_err(), DenyReason::ResponseCallerUnknown);
+        let somebody = guard.judge(&Question { identity: &bearer(Some("ada")), ..question });
+        assert!(matches!(somebody, Ok(Guarded::Protected(_))));
         let master = Question { identity: &Identity::MasterKey, ..question };
         assert!(matches!(guard.judge(&master), Ok(Guarded::Protected(_))), "the master key has a user");
     }
