@@ -46,6 +46,12 @@ bench-response-ids: $(VENV)/ready  ## what rewriting response ids costs behind a
 	envoy=$$(scripts/envoy $(ENVOY_VERSION)) && ENVOY_BIN="$$envoy" TOLLGATE_BIN=target/release/tollgate \
 		$(PYTHON) tests/e2e/bench_response_ids.py
 
+.PHONY: bench-jwt
+bench-jwt: $(VENV)/ready  ## tokens verified by Tollgate and by Envoy's jwt_authn, through one Envoy, with an optimised build
+	$(CARGO) build --locked --release --bin tollgate --example noop
+	envoy=$$(scripts/envoy $(ENVOY_VERSION)) && wrk=$$(scripts/wrk) && ENVOY_BIN="$$envoy" ENVOY_VERSION=$(ENVOY_VERSION) \
+		WRK_BIN="$$wrk" TOLLGATE_BIN=target/release/tollgate $(PYTHON) tests/e2e/bench_jwt.py $(BENCH_SECONDS)
+
 # ---- what a change must pass -------------------------------------------------------------------------------------
 
 .PHONY: lint

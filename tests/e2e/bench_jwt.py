@@ -1,6 +1,7 @@
 """Tokens through one Envoy: verified by Tollgate, and by Envoy's own `jwt_authn`, each with and without its memory.
+A gate that decides nothing (`examples/noop.rs`) shows what the way to any `ext_authz` costs.
 
-    scripts/bench-jwt [SECONDS]
+    make bench-jwt [BENCH_SECONDS=10]
 
 Every way has a listener of its own in the same Envoy, which answers by itself; `wrk` asks one after the other, several
 rounds, so that whatever else the machine does meets all of them. Prints a table for docs/performance.md.
@@ -9,6 +10,7 @@ rounds, so that whatever else the machine does meets all of them. Prints a table
 from __future__ import annotations
 
 import json
+import os
 import re
 import statistics
 import subprocess
@@ -97,12 +99,38 @@ class Wrk:
         )
 
     def per_second(self, port: int, seconds: int) -> float:
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(self.script), f"http://127.0.0.1:{port}/"]
+        command = [os.environ["WRK_BIN"], "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(self.script), f"http://127.0.0.1:{port}/"]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         assert "Non-2xx" not in said, said
         found = re.search(r"Requests/sec:\s+([\d.]+)", said)
         assert found, said
         return float(found[1])
+
+
+class Measured:
+    """A way, and what its rounds came to."""
+
+    def __init__(self, title: str, listener: str, wrk: Wrk, gate: Process | None = None) -> None:
+        self.title, self.listener, self._wrk, self._gate = title, listener, wrk, gate
+        self._per_second: list[float] = []
+        self._cpu: list[float] = []
+
+    def round(self, port: int, seconds: int) -> None:
+        before = self._gate.cpu_seconds() if self._gate else 0.0
+        rate = self._wrk.per_second(port, seconds)
+        self._per_second.append(rate)
+        if self._gate:
+            self._cpu.append((self._gate.cpu_seconds() - before) / (rate * seconds))
+
+    def row(self) -> str:
+        cpu = f"{statistics.median(self._cpu) * 1e6:.0f} µs" if self._cpu else ""
+        return f"| {self.title} | {statistics.median(self._per_second):,.0f} | {cpu} |"
+
+
+def noop(directory: Path) -> Process:
+    """The gate that lets everybody in, built beside the one that is measured."""
+    binary = Path(os.environ["TOLLGATE_BIN"]).parent / "examples" / "noop"
+    return Process("noop", [str(binary), "--listen", "127.0.0.1:0"], directory)
 
 
 def main(seconds: int, directory: Path) -> None:
@@ -119,9 +147,13 @@ def main(seconds: int, directory: Path) -> None:
             name: Gate(directory / name, keyring, {"jwt": {**common, "max_cached_tokens": size}, "log": {"level": "info"}})
             for name, size in {"remembers": 10_000, "forgets": 1}.items()
         }
-        running += [gate.process for gate in gates.values()]
+        nobody = noop(directory)
+        running += [gate.process for gate in gates.values()] + [nobody]
+        addresses = {name: gate.grpc for name, gate in gates.items()}
+        addresses["noop"] = nobody.ready("listening", nobody.output).strip()
         listeners = {
             "open": [],
+            "noop": [ext_authz("noop")],
             "tollgate": [ext_authz("remembers")],
             "tollgate_forgets": [ext_authz("forgets")],
             "jwt_authn": [jwt_authn(provider, keys)],
@@ -131,7 +163,7 @@ def main(seconds: int, directory: Path) -> None:
             "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}},
             "static_resources": {
                 "listeners": [listener(name, authn) for name, authn in listeners.items()],
-                "clusters": [cluster(name, gate.grpc) for name, gate in gates.items()],
+                "clusters": [cluster(name, address) for name, address in addresses.items()],
             },
         }
         (directory / "envoy.yaml").write_text(yaml.safe_dump(config))
@@ -156,26 +188,27 @@ def main(seconds: int, directory: Path) -> None:
         for algorithm in ("RS256", "ES256"):
             provider.set(algorithm=algorithm)
             tokens[algorithm] = [provider.client_credentials() for _ in range(TOKENS)]
-        rows: list[tuple[str, str, Wrk]] = [
-            ("nobody asks", "open", Wrk(directory, "open", [keyring.nobody.key])),
-            ("Tollgate, a key", "tollgate", Wrk(directory, "key", [keyring.nobody.key])),
+        remembers, forgets = (gates[name].process for name in ("remembers", "forgets"))
+        key = Wrk(directory, "key", [keyring.nobody.key])
+        rows = [
+            Measured("nobody asks", "open", key),
+            Measured("a gate that decides nothing", "noop", key, nobody),
+            Measured("Tollgate, a key", "tollgate", key, remembers),
         ]
         for algorithm, signed in tokens.items():
             wrk = Wrk(directory, algorithm, signed)
             rows += [
-                (f"Tollgate, {algorithm}, seen before", "tollgate", wrk),
-                (f"`jwt_authn` with its cache, {algorithm}, seen before", "jwt_authn_cache", wrk),
-                (f"Tollgate, {algorithm}, new", "tollgate_forgets", wrk),
-                (f"`jwt_authn` without cache, {algorithm}", "jwt_authn", wrk),
+                Measured(f"Tollgate, {algorithm}, seen before", "tollgate", wrk, remembers),
+                Measured(f"`jwt_authn` with its cache, {algorithm}, seen before", "jwt_authn_cache", wrk),
+                Measured(f"Tollgate, {algorithm}, new", "tollgate_forgets", wrk, forgets),
+                Measured(f"`jwt_authn` without cache, {algorithm}", "jwt_authn", wrk),
             ]
-        measured: dict[str, list[float]] = {title: [] for title, _, _ in rows}
         for _ in range(ROUNDS):
-            for title, name, wrk in rows:
-                measured[title].append(wrk.per_second(port[name], seconds))
+            for way in rows:
+                way.round(port[way.listener], seconds)
         print(f"Envoy {envoy_version()}, one worker, {CONNECTIONS} connections, median of {ROUNDS} rounds of {seconds} s\n")
-        print("| | requests a second |\n|---|---|")
-        for title, each in measured.items():
-            print(f"| {title} | {statistics.median(each):,.0f} |")
+        print("| | requests a second | CPU of the gate, each |\n|---|---|---|")
+        print("\n".join(way.row() for way in rows))
     finally:
         for process in reversed(running):
             process.stop()

@@ -43,6 +43,11 @@ class Process:
     def running(self) -> bool:
         return self._child.poll() is None
 
+    def cpu_seconds(self) -> float:
+        """What it has used so far (proc(5), `stat`)."""
+        fields = Path(f"/proc/{self._child.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def signal(self, number: signal.Signals) -> None:
         self._child.send_signal(number)
 
