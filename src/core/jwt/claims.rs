@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::email::Email;
 use super::issuer::Verified;
+use super::moment::Seconds;
 use super::path::ClaimPath;
 use super::rbac::{self, RbacRole, RoleGlob};
 use super::team::TeamClaims;
@@ -128,6 +129,8 @@ pub struct ClientClaim {
 pub struct Facts {
     /// The issuer of the token.
     pub issuer: Option<String>,
+    /// When the token was issued, if it is one and says so: what it makes known is as old.
+    pub issued: Option<Seconds>,
     /// The scopes, in their order.
     pub scopes: Vec<String>,
     /// Whether the issuer is believed about administrators. If not, the bearer's row makes none either.
@@ -170,10 +173,11 @@ impl Mapping {
     /// # Errors
     /// See [`Unmapped`].
     pub fn facts(&self, token: &Verified) -> Result<Facts, Unmapped> {
-        self.read(token.issuer(), token.claims())
+        let facts = self.read(token.issuer(), token.claims())?;
+        Ok(Facts { issued: token.issued(), ..facts })
     }
 
-    /// Reads claims that an issuer vouches for in another way than by a signature.
+    /// Reads claims that an issuer vouches for in another way than by a signature. Nobody has judged their times.
     ///
     /// # Errors
     /// See [`Unmapped`].
@@ -208,6 +212,7 @@ impl Mapping {
         let is_user = self.user_id_jwt_field.is_some() && self.user_id_jwt_field == self.virtual_key_claim_field;
         Ok(Facts {
             issuer: issuer.map(str::to_owned),
+            issued: None,
             is_admin,
             rbac_role,
             email,

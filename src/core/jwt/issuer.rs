@@ -92,6 +92,7 @@ pub struct Issuer {
 pub struct Verified {
     issuer: Option<String>,
     claims: Claims,
+    issued: Option<Seconds>,
     expires: Option<Timestamp>,
     key: [u8; 32],
 }
@@ -113,6 +114,12 @@ impl Verified {
     #[must_use]
     pub fn without_claims(self) -> Self {
         Self { claims: Claims(Map::new()), ..self }
+    }
+
+    /// When it was issued (`iat`), if it says so: never later than now and the leeway.
+    #[must_use]
+    pub fn issued(&self) -> Option<Seconds> {
+        self.issued
     }
 
     /// When `exp` comes, without leeway. None when there is none, or it is beyond the calendar.
@@ -143,6 +150,7 @@ impl Issuer {
             return Err(Refusal::Issuer);
         }
         let expires = moment::judge(claims, &self.times, Seconds(now.as_second()))?;
+        let issued = moment::claim(claims, "iat")?;
         self.judge_audience(claims.get("aud"))?;
         self.judge_party(claims.get("azp"))?;
         for name in ["sub", "jti"] {
@@ -151,7 +159,7 @@ impl Issuer {
             }
         }
         let expires = expires.and_then(|seconds| Timestamp::from_second(seconds.0).ok());
-        Ok(Verified { issuer: issuer.map(str::to_owned), claims: token.claims.clone(), expires, key })
+        Ok(Verified { issuer: issuer.map(str::to_owned), claims: token.claims.clone(), issued, expires, key })
     }
 
     fn judge_type(&self, kind: Option<&str>) -> Result<(), Refusal> {
