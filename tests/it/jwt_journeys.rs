@@ -214,6 +214,10 @@ fn explain_takes_a_token_from_a_stream_s231() {
         ("V103", "denied by `team_models`: team_model_denied (403)"),
         ("V060", "denied by `token_routes`: token_route_denied (403)"),
         ("V023", "denied before any rule is asked: token_signature (401)"),
+        (
+            "required claims, one of two",
+            "denied before any rule is asked: token_claim_required (403): the token is none of those that are let in here; it lacks `org`\n",
+        ),
         ("V131", "token     of https://idp; internal_user here"),
     ] {
         let row = table.vectors.iter().find(|row| row.id == id).unwrap();

@@ -71,6 +71,7 @@ pub(super) fn compile(
 fn mapping(raw: &RawJwt, section: &mut Section<'_, '_>) -> Mapping {
     let mut path = |name: &str, text: &Option<String>| claim_path(&format!("jwt.{name}"), text.as_deref(), section);
     let mut mapping = Mapping {
+        required_claims: Vec::new(),
         may_administer: false,
         admin_jwt_scope: raw.admin_jwt_scope.clone(),
         team_id_jwt_field: path("team_id_jwt_field", &raw.team_id_jwt_field),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::claims::Mapping;
 use super::compact::Compact;
 use super::key_set::KeySet;
 use super::moment::{self, Seconds, TimeRules};
@@ -51,6 +52,12 @@ impl<'t> Token<'t> {
     #[must_use]
     pub fn compact(&self) -> &Compact<'t> {
         &self.compact
+    }
+
+    /// The claims that a mapping requires and the token lacks, by their names. What they say stays in here.
+    #[must_use]
+    pub fn lacking(&self, mapping: &Mapping) -> Vec<String> {
+        mapping.lacking(&self.claims.0).map(ToString::to_string).collect()
     }
 
     /// Who the token says issued it. Only good for choosing the keys that check it (S-124).
