@@ -1,6 +1,7 @@
 //! The section `jwt` becomes issuers, what claims mean, and what holds for bearers.
 
 mod issuer;
+mod public;
 mod rules;
 
 use std::sync::Arc;
@@ -41,6 +42,7 @@ pub(super) fn compile(
     };
     let before = section.problems();
     rules::check(raw, config.store.is_some(), config.keys.is_some(), section);
+    public::check(raw, section);
     let mapping = mapping(raw, section);
     let sources = raw
         .issuers
