@@ -208,6 +208,17 @@ async fn clients_get_one_key_each_w28_w31_v145_v146_v147_v149_v150() {
 }
 
 #[tokio::test]
+async fn a_key_is_the_users_where_the_claim_is_the_users_id() {
+    let database = Database::sqlite().await;
+    let gate = Believing::start(&database, &REGISTER.replace("client\n", "sub\n")).await;
+    database.put(&USER, json!({ "user_id": "ada", "models": [] })).await;
+    assert_eq!(gate.ask(&json!({ "sub": "ada" })).await, "200 allow");
+    gate.written(1).await;
+    let keys = gate.rows(&KEY).await;
+    assert_eq!(keys.iter().map(|key| &key["user_id"]).collect::<Vec<_>>(), ["ada"]);
+}
+
+#[tokio::test]
 async fn a_client_whose_key_cannot_be_written_is_an_outage() {
     let database = Database::sqlite().await;
     let gate = Believing::start(&database, REGISTER).await;
