@@ -177,13 +177,10 @@ async fn bearer(snapshot: &Snapshot, view: &RequestView<'_>, file: &Path) -> Res
     match engine::recognise(snapshot, view, &credential, telemetry::now()).await {
         Ok(identity) => Ok(Ok(identity)),
         Err(Failure::Denied(reason)) => {
-            let lacking = match reason {
-                DenyReason::Token(TokenDenial::RequiredClaim) => verifier.lacking(text.trim()),
-                _ => Vec::new(),
-            };
-            let lacking =
-                if lacking.is_empty() { String::new() } else { format!("; it lacks `{}`", lacking.join("`, `")) };
-            Ok(Err(in_words(reason) + &lacking))
+            let is_known = reason == TokenDenial::RequiredClaim.into();
+            let lacking = if is_known { verifier.lacking(text.trim()) } else { Vec::new() };
+            let names: Vec<_> = lacking.iter().map(|name| format!("; it lacks `{name}`")).collect();
+            Ok(Err(in_words(reason) + &names.concat()))
         }
         Err(Failure::Outage(_)) => {
             let errors = snapshot.authenticator.key_status().into_iter();

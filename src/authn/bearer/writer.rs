@@ -74,8 +74,9 @@ impl Writer {
         let (sender, receiver) = mpsc::channel(QUEUE);
         #[expect(clippy::disallowed_types, reason = "held to take what is in it")]
         let waiting = std::sync::Mutex::new(Some(receiver));
-        let shared = Shared { known: Bounded::new(REMEMBERED), turn: Default::default(), counts: Counts::default() };
-        let shared = Arc::new(shared);
+        #[expect(clippy::disallowed_types, reason = "held for a look and an insertion, never over an await")]
+        let turn = std::sync::Mutex::new(());
+        let shared = Arc::new(Shared { known: Bounded::new(REMEMBERED), turn, counts: Counts::default() });
         Self { place, queue: Arc::new(Queue { sender, waiting, shared }) }
     }
 
@@ -150,7 +151,6 @@ impl Queue {
 
 impl Shared {
     /// Whose turn it is to change what is remembered together with the queue: so both have one order.
-    #[expect(clippy::disallowed_types, reason = "held for a look and an insertion, never over an await")]
     fn turn(&self) -> std::sync::MutexGuard<'_, ()> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -157,7 +157,6 @@ impl Issuer {
             return Err(Refusal::Issuer);
         }
         let expires = moment::judge(claims, &self.times, Seconds(now.as_second()))?;
-        let issued = moment::claim(claims, "iat")?;
         self.judge_audience(claims.get("aud"))?;
         self.judge_party(claims.get("azp"))?;
         for name in ["sub", "jti"] {
@@ -166,7 +165,13 @@ impl Issuer {
             }
         }
         let expires = expires.and_then(|seconds| Timestamp::from_second(seconds.0).ok());
-        Ok(Verified { issuer: issuer.map(str::to_owned), claims: token.claims.clone(), issued, expires, key })
+        Ok(Verified {
+            issued: moment::claim(claims, "iat")?,
+            issuer: issuer.map(str::to_owned),
+            claims: token.claims.clone(),
+            expires,
+            key,
+        })
     }
 
     fn judge_type(&self, kind: Option<&str>) -> Result<(), Refusal> {

@@ -133,7 +133,7 @@ async fn what_the_row_says_already_is_remembered_and_not_written() {
 async fn what_failed_is_tried_again_and_is_still_the_last_word() {
     let mut waiting = Waiting::new();
     let later = role(USER, 20);
-    assert_eq!(waiting.brings(&[later.clone()]), ["internal_user"]);
+    assert_eq!(waiting.brings(std::slice::from_ref(&later)), ["internal_user"]);
     waiting.writer.queue.shared.note(&later, true);
     assert_eq!(waiting.brings(&[later.clone(), role(VIEWER, 10)]), NOTHING);
     tokio::time::advance(Duration::from_secs(11)).await;
