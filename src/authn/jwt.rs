@@ -101,6 +101,15 @@ impl JwtVerifier {
         Some(mapping)
     }
 
+    /// The claims by whose lack a token is refused that was found to be [`TokenDenial::RequiredClaim`], for whoever
+    /// explains it. Nothing here is verified.
+    #[must_use]
+    pub fn lacking(&self, text: &str) -> Vec<String> {
+        let Ok(token) = Token::parse(text, MAX_TOKEN) else { return Vec::new() };
+        let source = self.issuers.select(&token).ok().and_then(|(source, _)| self.sources.get(source));
+        source.map(|(_, mapping)| token.lacking(mapping)).unwrap_or_default()
+    }
+
     /// What a token says. `None` when the text does not claim to be one.
     ///
     /// # Errors

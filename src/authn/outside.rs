@@ -196,7 +196,10 @@ impl Outside {
         if let Some(custom) = self.validator() {
             custom.validate(claims.members(), issuer, asking).await?;
         }
-        let facts = mapping.read(Some(issuer), claims.members()).map_err(TokenDenial::from)?;
+        let facts = mapping.read(Some(issuer), claims.members()).map_err(|unmapped| {
+            tracing::debug!(issuer, %unmapped, "what a provider says of a bearer cannot be mapped");
+            TokenDenial::from(unmapped)
+        })?;
         Ok(Some(Claimed { vouched: Vouched::UserInfo, facts: Arc::new(facts), expires: None }))
     }
 }

@@ -13,7 +13,7 @@ use super::{Done, manage};
 use crate::authn::Failure;
 use crate::config::load::{load, process_environment};
 use crate::core::credential::{Credential, Secret};
-use crate::core::deny::DenyReason;
+use crate::core::deny::{DenyReason, TokenDenial};
 use crate::core::extract::Place;
 use crate::core::header::HeaderName;
 use crate::core::identity::Identity;
@@ -99,7 +99,7 @@ pub(super) fn run(arguments: &Arguments) -> Done {
         None => runtime.block_on(find_caller(snapshot, &question.caller))?,
         Some(file) => match runtime.block_on(bearer(snapshot, &view, file))? {
             Ok(identity) => identity,
-            Err(reason) => return Ok(format!("denied before any rule is asked: {}\n", in_words(reason))),
+            Err(reason) => return Ok(format!("denied before any rule is asked: {reason}\n")),
         },
     };
     let mut lines = facts::of_caller(&identity);
@@ -168,20 +168,20 @@ async fn find_caller(snapshot: &Snapshot, caller: &str) -> Result<Identity, Stri
 }
 
 /// Who has a token, or why it is nobody. The issuer's keys are fetched, as they would be.
-async fn bearer(
-    snapshot: &Snapshot,
-    view: &RequestView<'_>,
-    file: &Path,
-) -> Result<Result<Identity, DenyReason>, String> {
-    if snapshot.authenticator.jwt.is_none() {
-        return Err("the configuration has no section `jwt`, so that no token is believed".to_owned());
-    }
+async fn bearer(snapshot: &Snapshot, view: &RequestView<'_>, file: &Path) -> Result<Result<Identity, String>, String> {
+    let verifier = snapshot.authenticator.jwt.as_ref();
+    let verifier = verifier.ok_or("the configuration has no section `jwt`, so that no token is believed")?;
     let text = String::from_utf8(read(file)?).map_err(|_| "the token is no text".to_owned())?;
     let place = HeaderName::new("authorization").map(Place::Header);
     let credential = Credential { secret: Secret::new(text.trim()), places: place.into_iter().collect() };
     match engine::recognise(snapshot, view, &credential, telemetry::now()).await {
         Ok(identity) => Ok(Ok(identity)),
-        Err(Failure::Denied(reason)) => Ok(Err(reason)),
+        Err(Failure::Denied(reason)) => {
+            let is_known = reason == TokenDenial::RequiredClaim.into();
+            let lacking = if is_known { verifier.lacking(text.trim()) } else { Vec::new() };
+            let names: Vec<_> = lacking.iter().map(|name| format!("; it lacks `{name}`")).collect();
+            Ok(Err(in_words(reason) + &names.concat()))
+        }
         Err(Failure::Outage(_)) => {
             let errors = snapshot.authenticator.key_status().into_iter();
             let errors: Vec<_> =

@@ -190,6 +190,26 @@ async fn the_table_of_journeys_is_followed() {
     assert!(differences.is_empty(), "{differences:#?}");
 }
 
+/// The fields of an issuer count as the common ones do.
+#[test]
+fn roles_that_no_token_needs_are_warned_of_w35() {
+    let warnings = |own: &str, common: &str| {
+        let config = format!(
+            "listen: {{ grpc: '127.0.0.1:0' }}\njwt:\n  issuers: [{{ issuer: 'https://idp', audience: api, \
+             jwks_url: 'https://idp/keys'{own} }}]\n  team_ids_jwt_field: g\n  enforce_rbac: true\n  \
+             roles_jwt_field: r\n  role_mappings: [{{ role: x, internal_role: internal_user }}]\n{common}"
+        );
+        let loaded = load(&Files::new(&config, "").config(), &environment).result.unwrap();
+        loaded.warnings.iter().map(|warning| warning.place.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(warnings("", ""), [""; 0]);
+    assert_eq!(warnings("", "  user_id_jwt_field: sub\n"), ["jwt.enforce_rbac"]);
+    for own in [", user_id_jwt_field: sub", ", team_id_jwt_field: t"] {
+        assert_eq!(warnings(own, ""), ["jwt.enforce_rbac"], "{own}");
+        assert_eq!(warnings(own, "  role_mappings_first: true\n"), [""; 0], "{own}");
+    }
+}
+
 #[test]
 fn every_reason_about_tokens_has_a_journey() {
     let table: Table = serde_json::from_str(include_str!("../vectors/jwt-journeys.json")).unwrap();
@@ -214,6 +234,10 @@ fn explain_takes_a_token_from_a_stream_s231() {
         ("V103", "denied by `team_models`: team_model_denied (403)"),
         ("V060", "denied by `token_routes`: token_route_denied (403)"),
         ("V023", "denied before any rule is asked: token_signature (401)"),
+        (
+            "required claims, one of two",
+            "denied before any rule is asked: token_claim_required (403): the token is none of those that are let in here; it lacks `org`\n",
+        ),
         ("V131", "token     of https://idp; internal_user here"),
     ] {
         let row = table.vectors.iter().find(|row| row.id == id).unwrap();

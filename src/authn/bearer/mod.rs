@@ -236,14 +236,15 @@ impl BearerRules {
             && rules.upsert_sso_user_to_team
             && person.record.terms.member_role.is_none()
         {
-            writes.push(Write::Join { user: user.to_owned(), team: team.id.clone() });
+            writes.push(Write::Join { user: user.to_owned(), team: team.id.clone(), issued: facts.issued });
         }
         let is_mine = facts.may_administer || row.is_none_or(|user| !user.administers());
         if let (Some(user), true) = (user, rules.sync_user_role_and_teams && is_mine) {
-            let role = facts.role_to_sync.filter(|role| row.and_then(|row| row.role) != Some(*role));
-            writes.extend(role.map(|role| Write::Role { user: user.to_owned(), role }));
+            let (of_row, issued) = (row.and_then(|row| row.role), facts.issued);
+            let role = |role| Write::Role { user: user.to_owned(), role, issued, is_there: of_row == Some(role) };
+            writes.extend(facts.role_to_sync.map(role));
             let teams = facts.teams_to_sync.clone();
-            writes.extend(teams.map(|teams| Write::Teams { user: user.to_owned(), teams }));
+            writes.extend(teams.map(|teams| Write::Teams { user: user.to_owned(), teams, issued }));
         }
         writes.extend(self.registration(person));
         writes

@@ -1,5 +1,6 @@
 //! Writes in the background what tokens made known: one thing at a time, not too often, and each once in a while.
 
+mod attempt;
 mod rows;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::{Instant, MissedTickBehavior};
 
+use self::attempt::{Attempt, Next, Outcome};
 use super::writes::Write;
 use crate::core::decision::Outage;
 use crate::store::Place;
@@ -22,12 +24,6 @@ use crate::telemetry;
 const QUEUE: usize = 1024;
 /// Names of writes that are remembered.
 const REMEMBERED: usize = 16 * 1024;
-/// For this long nothing is written twice.
-const AGAIN: Duration = Duration::from_mins(5);
-/// A key is to be seen so long after it was queued, or written. Until then nothing counts what the client spends.
-const VISIBLE: Duration = Duration::from_secs(30);
-/// Nothing that failed is written again before this.
-const RETRY: Duration = Duration::from_secs(10);
 /// Least time between two writes: 50 a second.
 const PACE: Duration = Duration::from_millis(20);
 
@@ -47,28 +43,11 @@ struct Queue {
 }
 
 struct Shared {
-    /// What was queued or written, by its name.
+    /// What was queued, written or said last, by its name.
     known: Bounded<String, Attempt>,
+    #[expect(clippy::disallowed_types, reason = "held for a look and an insertion, never over an await")]
+    turn: std::sync::Mutex<()>,
     counts: Counts,
-}
-
-/// The last time something was queued or written.
-#[derive(Debug, Clone, Copy)]
-struct Attempt {
-    at: Instant,
-    failed: bool,
-}
-
-impl Attempt {
-    /// Whether it is too early for another.
-    fn holds(&self, now: Instant) -> bool {
-        now < self.at + if self.failed { RETRY } else { AGAIN }
-    }
-
-    /// Whether a key that is still asked for should have been there.
-    fn is_missed(&self, now: Instant) -> bool {
-        self.failed || now > self.at + VISIBLE
-    }
 }
 
 /// What a writer has done.
@@ -95,7 +74,9 @@ impl Writer {
         let (sender, receiver) = mpsc::channel(QUEUE);
         #[expect(clippy::disallowed_types, reason = "held to take what is in it")]
         let waiting = std::sync::Mutex::new(Some(receiver));
-        let shared = Arc::new(Shared { known: Bounded::new(REMEMBERED), counts: Counts::default() });
+        #[expect(clippy::disallowed_types, reason = "held for a look and an insertion, never over an await")]
+        let turn = std::sync::Mutex::new(());
+        let shared = Arc::new(Shared { known: Bounded::new(REMEMBERED), turn, counts: Counts::default() });
         Self { place, queue: Arc::new(Queue { sender, waiting, shared }) }
     }
 
@@ -138,24 +119,50 @@ impl Queue {
         let is_registration = matches!(write, Write::Register(_));
         let is_missed = is_registration && last.is_some_and(|last| last.is_missed(now));
         let outcome = if is_missed { Err(Outage::RegistrationFailed) } else { Ok(()) };
-        if last.is_some_and(|last| last.holds(now)) {
+        // Most requests bring nothing new, and wait for nobody.
+        if self.shared.next(&write, last, now) == Next::Leave {
             return outcome;
         }
-        match self.sender.try_send(write) {
-            Ok(()) => {
-                // What has failed is a failure until it is written.
-                self.shared.known.insert(name, Attempt { at: now, failed: is_missed });
+        let _turn = self.shared.turn();
+        match self.shared.next(&write, self.shared.known.get(&name), now) {
+            Next::Leave => outcome,
+            Next::Note(attempt) => {
+                self.shared.known.insert(name, attempt);
                 outcome
             }
-            Err(TrySendError::Full(_) | TrySendError::Closed(_)) => {
-                self.shared.counts.dropped.fetch_add(1, Ordering::Relaxed);
-                if is_registration { Err(Outage::RegistrationsFull) } else { Ok(()) }
-            }
+            Next::Queue(attempt) => match self.sender.try_send(write) {
+                Ok(()) => {
+                    // What has failed is a failure until it is written.
+                    let outcome_so_far = if is_missed { Outcome::Failed } else { attempt.outcome };
+                    self.shared.known.insert(name, Attempt { outcome: outcome_so_far, ..attempt });
+                    outcome
+                }
+                Err(TrySendError::Full(_) | TrySendError::Closed(_)) => {
+                    self.shared.counts.dropped.fetch_add(1, Ordering::Relaxed);
+                    if attempt.said.is_some() {
+                        self.shared.known.insert(name, Attempt { outcome: Outcome::Untried, ..attempt });
+                    }
+                    if is_registration { Err(Outage::RegistrationsFull) } else { Ok(()) }
+                }
+            },
         }
     }
 }
 
 impl Shared {
+    /// Whose turn it is to change what is remembered together with the queue: so both have one order.
+    fn turn(&self) -> std::sync::MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next(&self, write: &Write, last: Option<Attempt>, now: Instant) -> Next {
+        let followed = write.follows().and_then(|(name, issued)| Some((self.known.get(&name)?.said?, issued)));
+        match followed {
+            Some((said, issued)) if issued < said.issued => Next::Leave,
+            Some(_) | None => Next::of(write, last, now),
+        }
+    }
+
     async fn run(&self, mut receiver: Receiver<Write>, place: Place) {
         let mut ticks = tokio::time::interval(PACE);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -163,7 +170,7 @@ impl Shared {
         while let Some(write) = receiver.recv().await {
             ticks.tick().await;
             let result = rows_of(&place, &mut admin, &write).await;
-            self.known.insert(write.name(), Attempt { at: Instant::now(), failed: result.is_err() });
+            self.note(&write, result.is_err());
             let count = match result {
                 Ok(()) => &self.counts.written,
                 Err(error) => {
@@ -173,6 +180,12 @@ impl Shared {
             };
             count.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    fn note(&self, write: &Write, failed: bool) {
+        let (name, _turn) = (write.name(), self.turn());
+        let attempt = attempt::tried(write, self.known.get(&name), failed, Instant::now());
+        self.known.insert(name, attempt);
     }
 }
 
@@ -186,3 +199,6 @@ async fn rows_of(place: &Place, admin: &mut Option<Admin>, write: &Write) -> Res
     *admin = Some(open);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
+
 use super::KeyTemplate;
+use crate::core::jwt::moment::Seconds;
 use crate::core::record::Role;
 
 /// One thing to write.
@@ -26,6 +29,8 @@ pub enum Write {
         user: String,
         /// The team.
         team: String,
+        /// When the token was issued.
+        issued: Option<Seconds>,
     },
     /// The role that the token gives (`sync_user_role_and_teams`). Never proxy administrator (W39).
     Role {
@@ -33,6 +38,10 @@ pub enum Write {
         user: String,
         /// The role.
         role: Role,
+        /// When the token was issued.
+        issued: Option<Seconds>,
+        /// Whether the row had that role when it was last looked at.
+        is_there: bool,
     },
     /// All the user's teams.
     Teams {
@@ -40,6 +49,8 @@ pub enum Write {
         user: String,
         /// Their ids.
         teams: Vec<String>,
+        /// When the token was issued.
+        issued: Option<Seconds>,
     },
     /// A virtual key for a client (`auto_register`).
     Register(Box<Registration>),
@@ -59,17 +70,63 @@ pub struct Registration {
     pub template: Arc<KeyTemplate>,
 }
 
+/// Something that tokens say about one name, and not always the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Statement {
+    /// SHA-256 of what is said: teams may be long, and many statements are remembered.
+    pub value: [u8; 32],
+    /// When the token was issued. Without, it is older than any that says.
+    pub issued: Option<Seconds>,
+}
+
 impl Write {
-    /// What it is about: while one is waiting, or was written a short time ago, another of the name is not needed.
+    /// What it is about: while one is waiting, or was written a short time ago, another of the name is not needed,
+    /// unless it states something else.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
             Self::User { id, .. } => format!("user {id:?}"),
             Self::Team { id } => format!("team {id:?}"),
-            Self::Join { user, team } => format!("join {user:?} {team:?}"),
-            Self::Role { user, role } => format!("role {user:?} {}", role.as_str()),
-            Self::Teams { user, teams } => format!("teams {user:?} {teams:?}"),
+            Self::Join { user, team, .. } => format!("join {user:?} {team:?}"),
+            Self::Role { user, .. } => format!("role {user:?}"),
+            Self::Teams { user, .. } => name_of_teams(user),
             Self::Register(registration) => format!("register {:?} {:?}", registration.name, registration.value),
         }
     }
+
+    /// What it states, if tokens can state something else about the name.
+    #[must_use]
+    pub fn statement(&self) -> Option<Statement> {
+        match self {
+            Self::Role { role, issued, .. } => {
+                Some(Statement { value: Sha256::digest(role.as_str()).into(), issued: *issued })
+            }
+            Self::Teams { teams, issued, .. } => {
+                let mut teams: Vec<_> = teams.iter().collect();
+                teams.sort_unstable();
+                Some(Statement { value: Sha256::digest(format!("{teams:?}")).into(), issued: *issued })
+            }
+            Self::User { .. } | Self::Team { .. } | Self::Join { .. } | Self::Register(_) => None,
+        }
+    }
+
+    /// The name of what it must not be older than, and when its token was issued: who has left a team by a later
+    /// token does not enter it again.
+    #[must_use]
+    pub fn follows(&self) -> Option<(String, Option<Seconds>)> {
+        match self {
+            Self::Join { user, issued, .. } => Some((name_of_teams(user), *issued)),
+            Self::User { .. } | Self::Team { .. } | Self::Role { .. } | Self::Teams { .. } | Self::Register(_) => None,
+        }
+    }
+
+    /// Whether the store had it already. What is queued may still change that.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        matches!(self, Self::Role { is_there: true, .. })
+    }
+}
+
+fn name_of_teams(user: &str) -> String {
+    format!("teams {user:?}")
 }

@@ -11,10 +11,11 @@ use crate::authn::jwks::fetch::{Place, Remote, is_allowed};
 use crate::authn::jwks::{KeySource, KeySpec};
 use crate::authn::jwt::Source;
 use crate::config::compile::Section;
-use crate::config::raw::{OneOrMany, RawIssuer};
+use crate::config::raw::RawIssuer;
 use crate::core::jwt::claims::Mapping;
 use crate::core::jwt::moment::TimeRules;
 use crate::core::jwt::refresh::RefreshRules;
+use crate::core::jwt::required::RequiredClaim;
 use crate::core::jwt::{Audience, Issuer, KeySet};
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
@@ -55,8 +56,7 @@ fn issuer(place: &str, raw: &RawIssuer, section: &mut Section<'_, '_>) -> Option
         );
     }
     let audience = match (&raw.audience, raw.disable_audience_validation) {
-        (Some(OneOrMany::One(one)), false) => Audience::OneOf(vec![one.clone()]),
-        (Some(OneOrMany::Many(many)), false) => Audience::OneOf(many.clone()),
+        (Some(listed), false) => Audience::OneOf(listed.listed()),
         (None, true) => Audience::Unchecked,
         (Some(_), true) | (None, false) => {
             section.problem(
@@ -197,7 +197,24 @@ fn mapping(place: &str, raw: &RawIssuer, common: &Mapping, section: &mut Section
             *field = claim_path(&format!("{place}.{name}"), written.as_deref(), section);
         }
     }
+    mapping.required_claims = required(place, raw, section);
     mapping.email_is_verified = raw.email_is_verified;
     mapping.may_administer = raw.admins && !raw.any_issuer;
     mapping
+}
+
+fn required(place: &str, raw: &RawIssuer, section: &mut Section<'_, '_>) -> Vec<RequiredClaim> {
+    let mut claims = Vec::new();
+    for (name, texts) in &raw.required_claims {
+        let place = format!("{place}.required_claims.{name}");
+        let one_of = texts.listed();
+        if one_of.is_empty() || one_of.iter().any(String::is_empty) {
+            section.problem(
+                &place,
+                "it is empty, or has an empty entry; say what the claim must be, or leave it out".to_owned(),
+            );
+        }
+        claims.extend(claim_path(&place, Some(name), section).map(|path| RequiredClaim { path, one_of }));
+    }
+    claims
 }

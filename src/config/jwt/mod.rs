@@ -1,6 +1,7 @@
 //! The section `jwt` becomes issuers, what claims mean, and what holds for bearers.
 
 mod issuer;
+mod public;
 mod rules;
 
 use std::sync::Arc;
@@ -41,6 +42,7 @@ pub(super) fn compile(
     };
     let before = section.problems();
     rules::check(raw, config.store.is_some(), config.keys.is_some(), section);
+    public::check(raw, section);
     let mapping = mapping(raw, section);
     let sources = raw
         .issuers
@@ -71,6 +73,7 @@ pub(super) fn compile(
 fn mapping(raw: &RawJwt, section: &mut Section<'_, '_>) -> Mapping {
     let mut path = |name: &str, text: &Option<String>| claim_path(&format!("jwt.{name}"), text.as_deref(), section);
     let mut mapping = Mapping {
+        required_claims: Vec::new(),
         may_administer: false,
         admin_jwt_scope: raw.admin_jwt_scope.clone(),
         team_id_jwt_field: path("team_id_jwt_field", &raw.team_id_jwt_field),

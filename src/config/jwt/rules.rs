@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{rbac_role, routes};
 use crate::authn::bearer::{ClientRules, KeyTemplate, Unregistered};
 use crate::config::compile::Section;
-use crate::config::raw::{RawJwt, RawKeyTemplate, RawRbacRole, RawRoleMapping, RawUnregistered};
+use crate::config::raw::{RawIssuer, RawJwt, RawKeyTemplate, RawRbacRole, RawRoleMapping, RawUnregistered};
 use crate::core::budget::Amount;
 use crate::core::jwt::terms::{RolePermission, TermRules};
 use crate::core::limits::Limits;
@@ -18,7 +18,9 @@ type Mistake = (bool, &'static str, &'static str);
 /// Notes fields that would do nothing, or something else than they seem to (LiteLLM 2.0.3, W44).
 pub(super) fn check(raw: &RawJwt, has_store: bool, has_keys: bool, section: &mut Section<'_, '_>) {
     let all = [&of_roles(raw)[..], &of_people(raw), &of_clients(raw, has_store, has_keys), &of_writes(raw, has_store)];
-    let is_satisfied = raw.user_id_jwt_field.is_some() || raw.team_id_jwt_field.is_some();
+    let own = |issuer: &RawIssuer| issuer.user_id_jwt_field.is_some() || issuer.team_id_jwt_field.is_some();
+    let common = raw.user_id_jwt_field.is_some() || raw.team_id_jwt_field.is_some();
+    let is_satisfied = common || raw.issuers.iter().any(own);
     let has_roles = !raw.role_mappings.is_empty() || !raw.user_allowed_roles.is_empty();
     if raw.enforce_rbac && has_roles && is_satisfied && !raw.role_mappings_first {
         section.warning(

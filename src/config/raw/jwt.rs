@@ -1,5 +1,6 @@
 //! The section `jwt`. Names of fields about claims are those of LiteLLM's `litellm_jwtauth`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -103,7 +104,8 @@ pub struct RawJwt {
     #[serde(default)]
     pub allow_anonymous_jwt: bool,
 
-    /// A claim that virtual keys are registered for, in `LiteLLM_JWTKeyMapping`; only with `store`.
+    /// A claim that virtual keys are registered for: in `LiteLLM_JWTKeyMapping` of the store, or in `jwt_key_mappings` of
+    /// the key file. Only with one of them.
     pub virtual_key_claim_field: Option<String>,
     /// What becomes of tokens no key is registered for.
     #[serde(default)]
@@ -185,6 +187,10 @@ pub struct RawIssuer {
     pub types: Option<Vec<String>>,
     /// `azp`: it must be one of these.
     pub authorized_parties: Option<Vec<String>>,
+    /// Claims that tokens must have, by their paths: one of these texts, compared exactly, or a list that has one of them.
+    /// A token that lacks one is refused, whoever its bearer is.
+    #[serde(default)]
+    pub required_claims: BTreeMap<String, OneOrMany>,
     /// How far clocks may differ, in seconds.
     #[serde(default)]
     #[schemars(range(max = 300))]
@@ -246,6 +252,17 @@ pub enum OneOrMany {
     One(String),
     /// Several.
     Many(Vec<String>),
+}
+
+impl OneOrMany {
+    /// All of them.
+    #[must_use]
+    pub fn listed(&self) -> Vec<String> {
+        match self {
+            Self::One(one) => vec![one.clone()],
+            Self::Many(many) => many.clone(),
+        }
+    }
 }
 
 /// What a role may do.

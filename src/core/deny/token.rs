@@ -31,6 +31,8 @@ pub enum TokenDenial {
     Type,
     /// A claim has a type, a length or characters it must not have.
     Claims,
+    /// It lacks a claim that its issuer's tokens must have here, or the claim says something else.
+    RequiredClaim,
     /// The e-mail address is not of the domain that is let in, or not verified.
     EmailDomain,
     /// It has none of the roles that are required.
@@ -75,7 +77,7 @@ pub enum TokenDenial {
 
 impl TokenDenial {
     /// Every reason.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Malformed,
         Self::Algorithm,
         Self::Issuer,
@@ -87,6 +89,7 @@ impl TokenDenial {
         Self::Audience,
         Self::Type,
         Self::Claims,
+        Self::RequiredClaim,
         Self::EmailDomain,
         Self::RoleMissing,
         Self::Nobody,
@@ -124,6 +127,7 @@ impl TokenDenial {
             Self::Audience => ("token_audience", 401, "auth_error", INVALID),
             Self::Type => ("token_type", 401, "auth_error", INVALID),
             Self::Claims => ("token_claims", 401, "auth_error", INVALID),
+            Self::RequiredClaim => ("token_claim_required", 403, "auth_error", "the token is none of those that are let in here"),
             Self::EmailDomain => ("token_email_domain", 403, "auth_error", "the e-mail address of the token is not let in here"),
             Self::RoleMissing => ("token_role_missing", 403, "auth_error", "the token has none of the roles that are let in here"),
             Self::Nobody => ("token_names_nobody", 403, "auth_error", "the token names neither a user nor a team"),
@@ -177,6 +181,7 @@ impl From<jwt::Refusal> for TokenDenial {
 impl From<Unmapped> for TokenDenial {
     fn from(unmapped: Unmapped) -> Self {
         match unmapped {
+            Unmapped::Required(_) => Self::RequiredClaim,
             Unmapped::Scope | Unmapped::Type(_) | Unmapped::Name(_) | Unmapped::TooMany(_) => Self::Claims,
         }
     }

@@ -7,8 +7,10 @@ use serde_json::{Map, Value};
 
 use super::email::Email;
 use super::issuer::Verified;
+use super::moment::Seconds;
 use super::path::ClaimPath;
 use super::rbac::{self, RbacRole, RoleGlob};
+use super::required::RequiredClaim;
 use super::team::TeamClaims;
 
 /// Longest id or name read from a claim, in bytes.
@@ -20,6 +22,8 @@ pub const MAX_NAMES: usize = 256;
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "settings, each with the name it has in LiteLLM")]
 pub struct Mapping {
+    /// Without these nothing else is read, whoever it is, administrators included.
+    pub required_claims: Vec<RequiredClaim>,
     /// Whether anybody administers anything by this issuer's word: by the scope, or as the user of a row.
     pub may_administer: bool,
     /// The scope that makes a proxy admin. None is nobody: LiteLLM has a default (S-119).
@@ -73,8 +77,11 @@ pub struct Mapping {
 }
 
 /// Why claims cannot be mapped. The name is the setting's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Unmapped {
+    /// A required claim is not there, or says something else. The name is the claim's.
+    #[error("the claim `{0}` is not there, or is none of `required_claims`")]
+    Required(String),
     /// `scope` is neither a text nor a list (V065).
     #[error("`scope` is neither a text nor a list")]
     Scope,
@@ -128,6 +135,8 @@ pub struct ClientClaim {
 pub struct Facts {
     /// The issuer of the token.
     pub issuer: Option<String>,
+    /// When the token was issued, if it is one and says so: what it makes known is as old.
+    pub issued: Option<Seconds>,
     /// The scopes, in their order.
     pub scopes: Vec<String>,
     /// Whether the issuer is believed about administrators. If not, the bearer's row makes none either.
@@ -170,14 +179,18 @@ impl Mapping {
     /// # Errors
     /// See [`Unmapped`].
     pub fn facts(&self, token: &Verified) -> Result<Facts, Unmapped> {
-        self.read(token.issuer(), token.claims())
+        let facts = self.read(token.issuer(), token.claims())?;
+        Ok(Facts { issued: token.issued(), ..facts })
     }
 
-    /// Reads claims that an issuer vouches for in another way than by a signature.
+    /// Reads claims that an issuer vouches for in another way than by a signature. Nobody has judged their times.
     ///
     /// # Errors
     /// See [`Unmapped`].
     pub fn read(&self, issuer: Option<&str>, claims: &Map<String, Value>) -> Result<Facts, Unmapped> {
+        if let Some(lacking) = self.lacking(claims).next() {
+            return Err(Unmapped::Required(lacking.to_string()));
+        }
         let reader = Reader { claims };
         let scopes = scopes(claims.get("scope"))?;
         let is_admin = self.may_administer && self.admin_jwt_scope.as_ref().is_some_and(|admin| scopes.contains(admin));
@@ -208,6 +221,7 @@ impl Mapping {
         let is_user = self.user_id_jwt_field.is_some() && self.user_id_jwt_field == self.virtual_key_claim_field;
         Ok(Facts {
             issuer: issuer.map(str::to_owned),
+            issued: None,
             is_admin,
             rbac_role,
             email,
@@ -231,6 +245,11 @@ impl Mapping {
             }),
             user_id,
         })
+    }
+
+    /// The required claims that are not there, or say something else.
+    pub fn lacking(&self, claims: &Map<String, Value>) -> impl Iterator<Item = &ClaimPath> {
+        self.required_claims.iter().filter(|required| !required.is_met(claims)).map(|required| &required.path)
     }
 
     fn domain(&self, verified: Option<&Email>) -> Domain {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::claims::Mapping;
 use super::compact::Compact;
 use super::key_set::KeySet;
 use super::moment::{self, Seconds, TimeRules};
@@ -53,6 +54,12 @@ impl<'t> Token<'t> {
         &self.compact
     }
 
+    /// The claims that a mapping requires and the token lacks, by their names. What they say stays in here.
+    #[must_use]
+    pub fn lacking(&self, mapping: &Mapping) -> Vec<String> {
+        mapping.lacking(&self.claims.0).map(ToString::to_string).collect()
+    }
+
     /// Who the token says issued it. Only good for choosing the keys that check it (S-124).
     ///
     /// # Errors
@@ -92,6 +99,7 @@ pub struct Issuer {
 pub struct Verified {
     issuer: Option<String>,
     claims: Claims,
+    issued: Option<Seconds>,
     expires: Option<Timestamp>,
     key: [u8; 32],
 }
@@ -113,6 +121,12 @@ impl Verified {
     #[must_use]
     pub fn without_claims(self) -> Self {
         Self { claims: Claims(Map::new()), ..self }
+    }
+
+    /// When it was issued (`iat`), if it says so: never later than now and the leeway.
+    #[must_use]
+    pub fn issued(&self) -> Option<Seconds> {
+        self.issued
     }
 
     /// When `exp` comes, without leeway. None when there is none, or it is beyond the calendar.
@@ -151,7 +165,13 @@ impl Issuer {
             }
         }
         let expires = expires.and_then(|seconds| Timestamp::from_second(seconds.0).ok());
-        Ok(Verified { issuer: issuer.map(str::to_owned), claims: token.claims.clone(), expires, key })
+        Ok(Verified {
+            issued: moment::claim(claims, "iat")?,
+            issuer: issuer.map(str::to_owned),
+            claims: token.claims.clone(),
+            expires,
+            key,
+        })
     }
 
     fn judge_type(&self, kind: Option<&str>) -> Result<(), Refusal> {

@@ -16,6 +16,7 @@ pub mod moment;
 pub mod path;
 pub mod rbac;
 pub mod refresh;
+pub mod required;
 pub mod seen;
 pub mod team;
 pub mod terms;

@@ -143,6 +143,36 @@ async fn the_teams_of_a_token_are_synchronised_when_it_says_some_w38_w39_v133() 
     }
 }
 
+#[tokio::test]
+async fn an_older_token_does_not_write_back_what_a_later_one_has_changed() {
+    for database in Database::both("order_of_tokens").await {
+        let gate = Believing::start(&database, &format!("{SYNC}  upsert_sso_user_to_team: true\n")).await;
+        database.put(&USER, json!({ "user_id": "ada", "models": [], "teams": [], "user_role": "internal_user" })).await;
+        for team in ["red", "blue"] {
+            database.put(&TEAM, json!({ "team_id": team, "models": [] })).await;
+        }
+        let now = telemetry::now().as_second();
+        let older = json!({ "sub": "ada", "iat": now - 60, "groups": ["red"], "roles": ["viewers"] });
+        let later = json!({ "sub": "ada", "iat": now - 30, "groups": ["blue"], "roles": ["viewers"] });
+        assert_eq!(gate.ask(&older).await, "200 allow");
+        gate.written(3).await;
+        assert_eq!(gate.ask(&later).await, "200 allow");
+        gate.written(5).await;
+        for _ in 0..3 {
+            assert_eq!(gate.ask(&older).await, "200 allow", "it still says who is asking");
+            assert_eq!(gate.ask(&later).await, "200 allow");
+        }
+        // One thing after the other: once this is written, everything before it would have been.
+        database.put(&USER, json!({ "user_id": "bob", "models": [], "teams": [] })).await;
+        let last = json!({ "sub": "bob", "iat": now, "groups": ["blue"] });
+        eventually("bob", async || (gate.ask(&last).await == "200 allow").then_some(())).await;
+        gate.written(7).await;
+        let users = gate.rows(&USER).await;
+        let ada = users.iter().find(|row| row["user_id"] == "ada").unwrap();
+        assert_eq!((&ada["teams"], &ada["user_role"]), (&json!(["blue"]), &json!("internal_user_viewer")));
+    }
+}
+
 const REGISTER: &str = "  user_id_jwt_field: sub\n  user_email_jwt_field: email\n  virtual_key_claim_field: client\n  \
      admin_jwt_scope: admin\n  admin_allowed_routes: [openai_routes]\n  \
      unregistered_jwt_client_behavior: auto_register\n  auto_registered_keys: { models: [m1], max_budget: 5, rpm_limit: 7, days: 30 }\n";
@@ -175,6 +205,17 @@ async fn clients_get_one_key_each_w28_w31_v145_v146_v147_v149_v150() {
         eventually("turned off", async || (gate.ask(&client).await == "403 record_unreadable").then_some(())).await;
         assert_eq!(gate.rows(&KEY).await.len(), 1, "and no other key is made");
     }
+}
+
+#[tokio::test]
+async fn a_key_is_the_users_where_the_claim_is_the_users_id() {
+    let database = Database::sqlite().await;
+    let gate = Believing::start(&database, &REGISTER.replace("client\n", "sub\n")).await;
+    database.put(&USER, json!({ "user_id": "ada", "models": [] })).await;
+    assert_eq!(gate.ask(&json!({ "sub": "ada" })).await, "200 allow");
+    gate.written(1).await;
+    let keys = gate.rows(&KEY).await;
+    assert_eq!(keys.iter().map(|key| &key["user_id"]).collect::<Vec<_>>(), ["ada"]);
 }
 
 #[tokio::test]

@@ -25,12 +25,12 @@ pub(super) async fn write(admin: &Admin, write: &Write, now: Timestamp) -> Resul
             insert(admin, &USER, row, now).await
         }
         Write::Team { id } => insert(admin, &TEAM, vec![("team_id", json!(id)), ("models", json!([]))], now).await,
-        Write::Join { user, team } => admin.join(user, team).await.map(drop),
-        Write::Role { user, role } => {
+        Write::Join { user, team, .. } => admin.join(user, team).await.map(drop),
+        Write::Role { user, role, .. } => {
             let (row, of) = (vec![("user_role", json!(role.as_str()))], vec![("user_id", json!(user))]);
             admin.change(&[Change::Update(&USER, row, of)]).await.map(drop)
         }
-        Write::Teams { user, teams } => sync(admin, user, teams).await,
+        Write::Teams { user, teams, .. } => sync(admin, user, teams).await,
         Write::Register(registration) => register(admin, registration, now).await,
     }
 }

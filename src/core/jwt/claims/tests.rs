@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::core::jwt::required::RequiredClaim;
 use crate::core::jwt::team::{NoTeam, Obstacle, TeamName, TeamSearch};
 use crate::core::record::Role;
 
@@ -248,4 +249,21 @@ fn arbitrary_json() -> impl Strategy<Value = Value> {
             prop::collection::hash_map("[a-d]", inner, 0..4).prop_map(|members| members.into_iter().collect()),
         ]
     })
+}
+
+#[test]
+fn nothing_is_read_without_the_required_claims() {
+    let required = ["hd", "deep.tid"].map(|name| RequiredClaim { path: path(name).unwrap(), one_of: vec!["x".into()] });
+    let mapping = Mapping { required_claims: required.into(), user_id_jwt_field: path("sub"), ..Mapping::default() };
+    let facts = read(&mapping, &json!({ "sub": "u", "hd": "x", "deep": { "tid": ["x"] } })).unwrap();
+    assert_eq!(facts.user_id.as_deref(), Some("u"));
+    for (claims, lacks) in [
+        (json!({ "sub": "u", "hd": "x" }), "deep.tid"),
+        (json!({ "sub": 5, "hd": "secret", "deep": { "tid": "x" } }), "hd"),
+        (json!({}), "hd"),
+    ] {
+        let refusal = read(&mapping, &claims).unwrap_err();
+        assert_eq!(refusal, Unmapped::Required(lacks.to_owned()));
+        assert!(!refusal.to_string().contains("secret"), "the value is not told");
+    }
 }
