@@ -83,9 +83,20 @@ const SERVER: &str = "environment_variables: { OAUTH_TOKEN_INFO_ENDPOINT: 'https
                       OAUTH_CLIENT_SECRET: canary, JWT_PUBLIC_KEY_URL: 'https://idp/keys', JWT_AUDIENCE: b }\n";
 const RULES: &str = "\n  litellm_jwtauth: { user_id_jwt_field: sub, routing_overrides: [{ iss: a }] }";
 
+/// What is said of a configuration, and what is not in the new one.
+fn assert_left_out(document: &str, said: &str, absent: &str) {
+    let (written, all, files) = imported(document);
+    assert!(all.contains(said), "{document}: {all}");
+    assert!(!written.contains(absent), "{document}: {written}");
+    assert!(!files.contains(&"introspection.secret".to_owned()), "{document}: {files:?}");
+    assert!(absent != "oauth2:" || !all.contains("`allowed_roles`"), "{document}: {all}");
+}
+
+const GENERAL: &str = "general_settings:\n  ";
+
 #[test]
-fn nobody_is_let_in_by_less_where_something_cannot_be_carried_over() {
-    let general = "general_settings:\n  ";
+fn nobody_is_introspected_who_was_not() {
+    let general = GENERAL;
     for (document, said, absent) in [
         // What LiteLLM finds in its environment is not known, and GET is not introspection.
         (format!("{general}enable_oauth2_auth: true"), "LiteLLM finds `OAUTH_TOKEN_INFO_ENDPOINT`", "oauth2:"),
@@ -129,7 +140,15 @@ fn nobody_is_let_in_by_less_where_something_cannot_be_carried_over() {
             "one that is revoked",
             "oauth2:",
         ),
-        // A proxy that nobody can tell from others, or that names nobody.
+    ] {
+        assert_left_out(&document, said, absent);
+    }
+}
+
+#[test]
+fn a_proxy_is_not_believed_that_nobody_can_tell_from_others() {
+    let general = GENERAL;
+    for (document, said, absent) in [
         (format!("{general}enable_oauth2_proxy_auth: true"), "no header for `user_id`", "oauth2:"),
         (
             format!("{general}enable_oauth2_proxy_auth: true\n  oauth2_config_mappings: {{ user_id: x-user }}"),
@@ -152,7 +171,15 @@ fn nobody_is_let_in_by_less_where_something_cannot_be_carried_over() {
             "refused here, for `oauth2.proxy_headers.user_id`",
             "oauth2:",
         ),
-        // Code that decides alone.
+    ] {
+        assert_left_out(&document, said, absent);
+    }
+}
+
+#[test]
+fn what_lies_behind_code_is_not_carried_over() {
+    let general = GENERAL;
+    for (document, said, absent) in [
         (
             format!("{SERVER}{general}custom_auth: a.b\n  enable_jwt_auth: true\n  enable_oauth2_auth: true{RULES}"),
             "`custom_auth` decides there before it",
@@ -164,11 +191,7 @@ fn nobody_is_let_in_by_less_where_something_cannot_be_carried_over() {
             "custom_authenticator:",
         ),
     ] {
-        let (written, all, files) = imported(&document);
-        assert!(all.contains(said), "{document}: {all}");
-        assert!(!written.contains(absent), "{document}: {written}");
-        assert!(!files.contains(&"introspection.secret".to_owned()), "{document}: {files:?}");
-        assert!(absent != "oauth2:" || !all.contains("`allowed_roles`"), "{document}: {all}");
+        assert_left_out(&document, said, absent);
     }
 }
 

@@ -75,7 +75,7 @@ fn value() -> impl Strategy<Value = Value> {
         1 => any::<bool>().prop_map(Value::from),
         1 => any::<i64>().prop_map(Value::from),
         1 => any::<f64>().prop_map(Value::from),
-        1 => (0..600_usize).prop_map(|many| Value::from_iter((0..many).map(|number| format!("t{number}")))),
+        1 => (0..600_usize).prop_map(|many| (0..many).map(|number| format!("t{number}")).collect::<Value>()),
     ];
     leaf.prop_recursive(3, 24, 6, |inner| {
         prop_oneof![
@@ -128,7 +128,7 @@ proptest! {
 
     #[test]
     fn claims_with_many_names(name in select(["groups", "roles"].as_slice()), many in 0..600_usize, text in "[a-z]{1,3}") {
-        let names = Value::from_iter((0..many).map(|number| format!("{text}{number}")));
+        let names = (0..many).map(|number| format!("{text}{number}")).collect::<Value>();
         properties::read(&Map::from_iter([(name.to_owned(), names)]));
     }
 
