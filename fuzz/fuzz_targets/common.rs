@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tollgate::core::credential::Secret;
 use tollgate::core::request::{Fidelity, HeaderView};
 use tollgate::core::response_id::legacy::Legacy;
-use tollgate::core::response_id::session::{Grant, Input, Judgement, Output, Session, SessionRules};
+use tollgate::core::response_id::session::{Grant, Input, Judgement, Output, Session};
 use tollgate::core::response_id::{AccessRules, BodyEditor, Caller, Exchange, Keyring, Opened, PlainId, ResponseIds};
 
 /// Keys of ours and of LiteLLM's.
@@ -94,16 +94,21 @@ fn message<'d>(data: &mut &'d [u8]) -> Option<Input<'d>> {
     })
 }
 
-/// A session survives any messages in any order: after its end there is nothing, and an end is said when it was heard.
+/// A session survives any messages in any order: after its end there is nothing, an end that was heard is said,
+/// and nothing comes after one that was not.
 pub fn session(mut data: &[u8]) {
-    let rules = SessionRules { max_event: 256, allow_upgrades: false };
-    let (mut session, mut over) = (Session::new(ids(), rules), None);
+    let (mut session, mut over, mut cut) = (Session::new(ids(), 256), None, false);
     while let Some(input) = message(&mut data) {
         let ends = matches!(input, Input::RequestBody { end: true, .. } | Input::ResponseBody { end: true, .. });
+        let is_answer = matches!(input, Input::ResponseBody { .. });
         match session.step(input) {
             output if over.is_some() => assert_eq!(Some(output), over.map(Output::Cut)),
             Output::Refuse(refusal) | Output::Cut(refusal) => over = Some(refusal),
-            Output::Body { end, .. } => assert_eq!(end, ends),
+            Output::Body { bytes, end } => {
+                assert!(end || !ends);
+                assert!(!(is_answer && cut) || bytes.is_empty());
+                cut |= is_answer && end && !ends;
+            }
             Output::Headers(_) | Output::Trailers { .. } => {}
         }
         assert!(over.is_none() || !session.may_end());

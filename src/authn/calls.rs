@@ -1,5 +1,7 @@
 //! What is counted of questions to somebody outside.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -10,12 +12,18 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::core::decision::Outage;
+
 /// From 1 ms to 3 s, which is the longest any answer may take.
 const BUCKETS: [f64; 11] = [1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 3.0];
 
 /// Counters of one service.
 #[derive(Debug)]
 pub struct Calls {
+    /// What operators call it.
+    service: &'static str,
+    /// What its silence is to callers.
+    outage: Outage,
     pub(super) hits: Counter,
     pub(super) joined: Counter,
     pub(super) shed: Counter,
@@ -30,9 +38,11 @@ struct Why {
     why: &'static str,
 }
 
-impl Default for Calls {
-    fn default() -> Self {
+impl Calls {
+    pub(super) fn new(service: &'static str, outage: Outage) -> Self {
         Self {
+            service,
+            outage,
             hits: Counter::default(),
             joined: Counter::default(),
             shed: Counter::default(),
@@ -41,18 +51,20 @@ impl Default for Calls {
             failing: ArcSwapOption::empty(),
         }
     }
-}
 
-impl Calls {
     pub(super) fn answered(&self, took: Duration) {
         self.duration.observe(took.as_secs_f64());
         self.failing.store(None);
     }
 
-    /// Notes a question without an answer. `why` is one of a fixed set.
-    pub(super) fn failed(&self, why: &'static str) {
+    /// Notes a question without an answer, and tells of the first of a row. `why` is one of a fixed set.
+    pub(super) fn failed(&self, why: &'static str, reason: impl fmt::Display) -> Outage {
+        if self.failing().is_none() {
+            tracing::warn!(%reason, "{} gives no answer; its callers are not let in", self.service);
+        }
         self.failures.get_or_create(&Why { why }).inc();
-        self.failing.store(Some(std::sync::Arc::new(why)));
+        self.failing.store(Some(Arc::new(why)));
+        self.outage
     }
 
     /// Why the latest question got no answer.

@@ -6,8 +6,8 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, RequestBuilder};
 use thiserror::Error;
 
-/// Largest answer read, in bytes.
-const MAX_ANSWER: usize = 64 * 1024;
+/// Largest answer about a credential, in bytes.
+pub(super) const MAX_ANSWER: usize = 64 * 1024;
 /// Connections that are kept open while nobody asks.
 const IDLE_CONNECTIONS: usize = 16;
 
@@ -77,19 +77,19 @@ pub fn client(deadline: Duration, is_tls: bool, authorities: Option<&[u8]>) -> R
         .map_err(|_| "the certificate authorities of this machine cannot be read; name a `ca_file`".to_owned())
 }
 
-/// Sends a request and reads the whole answer, as far as that is bounded.
-pub(super) async fn exchange(request: RequestBuilder) -> Result<Vec<u8>, Silence> {
+/// Sends a request and reads the whole answer, which has no more than `max` bytes.
+pub(super) async fn exchange(request: RequestBuilder, max: usize) -> Result<Vec<u8>, Silence> {
     let mut response = request.send().await.map_err(|error| silence(&error))?;
     if !response.status().is_success() {
         return Err(Silence::Status(response.status().as_u16()));
     }
     let announced = response.content_length().unwrap_or_default();
-    if usize::try_from(announced).map_or(true, |announced| announced > MAX_ANSWER) {
+    if usize::try_from(announced).map_or(true, |announced| announced > max) {
         return Err(Silence::TooLarge);
     }
     let mut answer = Vec::new();
     while let Some(piece) = response.chunk().await.map_err(|error| silence(&error))? {
-        if answer.len().saturating_add(piece.len()) > MAX_ANSWER {
+        if answer.len().saturating_add(piece.len()) > max {
             return Err(Silence::TooLarge);
         }
         answer.extend_from_slice(&piece);

@@ -93,7 +93,7 @@ impl<V> Flight<V> {
 }
 
 impl<V: Send + Sync + 'static> Remembered<V> {
-    pub(super) fn new(bounds: &Bounds) -> Self {
+    pub(super) fn new(bounds: &Bounds, calls: Calls) -> Self {
         Self {
             active: Bounded::new(bounds.entries),
             refused: Bounded::new(bounds.entries),
@@ -102,7 +102,7 @@ impl<V: Send + Sync + 'static> Remembered<V> {
             unknown: Semaphore::new(bounds.questions.max(1)),
             deadline: bounds.deadline,
             start: Instant::now(),
-            calls: Calls::default(),
+            calls,
         }
     }
 
@@ -127,16 +127,16 @@ impl<V: Send + Sync + 'static> Remembered<V> {
     /// first may go away, and the others still want to know. With its answer comes the key it is kept under.
     ///
     /// # Errors
-    /// The outage `silence` when no answer comes in time, [`Outage::AuthenticationOverloaded`] when there is no
+    /// The service's outage when no answer comes in time, [`Outage::AuthenticationOverloaded`] when there is no
     /// turn in time, and whatever outage the question itself ends in.
-    pub(super) async fn ask<Q>(self: &Arc<Self>, key: Digest, silence: Outage, question: Q) -> Answer<V>
+    pub(super) async fn ask<Q>(self: &Arc<Self>, key: Digest, question: Q) -> Answer<V>
     where
         Q: Future<Output = Result<(Fresh<V>, Digest), Outage>> + Send + 'static,
     {
         let (flight, mine) = self.board(key);
         if mine {
             let trip = Trip { memory: Arc::clone(self), key, flight: Arc::clone(&flight) };
-            tokio::spawn(async move { trip.flight.land(trip.answer(silence, question).await) });
+            tokio::spawn(async move { trip.flight.land(trip.answer(question).await) });
         } else {
             self.calls.joined.inc();
         }
@@ -193,7 +193,7 @@ struct Trip<V: Send + Sync + 'static> {
 }
 
 impl<V: Send + Sync + 'static> Trip<V> {
-    async fn answer<Q>(&self, silence: Outage, question: Q) -> Answer<V>
+    async fn answer<Q>(&self, question: Q) -> Answer<V>
     where
         Q: Future<Output = Result<(Fresh<V>, Digest), Outage>>,
     {
@@ -207,8 +207,7 @@ impl<V: Send + Sync + 'static> Trip<V> {
         let _turn = turn?;
         let asked = memory.start.elapsed();
         let Ok(answer) = timeout_at(end, question).await else {
-            memory.calls.failed("timeout");
-            return Err(silence);
+            return Err(memory.calls.failed("timeout", "it takes too long"));
         };
         let (fresh, key) = answer?;
         memory.calls.answered(memory.start.elapsed().saturating_sub(asked));

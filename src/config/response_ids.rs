@@ -6,7 +6,6 @@ use super::compile::Section;
 use super::raw::RawResponseIds;
 use crate::core::credential::Secret;
 use crate::core::response_id::legacy::{Legacy, LegacyError};
-use crate::core::response_id::session::SessionRules;
 use crate::core::response_id::{AccessRules, Guard, Keyring, KeyringError, Name, Protection, ResponseIds};
 
 /// Compiles whose responses may be named. `None` when that failed; the reasons were noted.
@@ -45,8 +44,8 @@ pub(super) fn compile(raw: Option<&RawResponseIds>, section: &mut Section<'_, '_
         Some(name) => Some(name?),
         None => None,
     };
-    let session = SessionRules { max_event: raw.max_event_bytes, allow_upgrades: false };
-    Some(Guard::Protected(Protection { ids: Arc::new(ResponseIds { keyring, legacy, rules }), upstream, session }))
+    let max_event = raw.max_event_bytes;
+    Some(Guard::Protected(Protection { ids: Arc::new(ResponseIds { keyring, legacy, rules }), upstream, max_event }))
 }
 
 /// Every other field would be a promise that is not kept.

@@ -20,8 +20,8 @@ const PERMISSION_DENIED: i32 = 7;
 
 /// Forward the request with these changes.
 pub(super) fn allow(mutations: &Mutations, metadata: Struct) -> CheckResponse {
-    let target = mutations.target().map(|target| overwrite(":path", target));
-    let headers = mutations.set().map(|(name, value)| overwrite(name.as_str(), value.as_str()));
+    let target = mutations.target().map(|target| overwrite(text(":path", target)));
+    let headers = mutations.set().map(|(name, value)| overwrite(text(name.as_str(), value.as_str())));
     let ok = OkHttpResponse {
         headers: headers.chain(target).collect(),
         headers_to_remove: mutations.remove().map(HeaderName::to_string).collect(),
@@ -35,7 +35,7 @@ pub(super) fn allow(mutations: &Mutations, metadata: Struct) -> CheckResponse {
 pub(super) fn deny(refused: Refused, metadata: Struct) -> CheckResponse {
     let denied = DeniedHttpResponse {
         status: Some(HttpStatus { code: i32::from(refused.status) }),
-        headers: refused.headers.iter().map(|(name, value)| overwrite(name, value)).collect(),
+        headers: refused.headers.iter().map(|(name, value)| overwrite(text(name, value))).collect(),
         body: refused.body,
     };
     response(PERMISSION_DENIED, HttpResponse::DeniedResponse(denied), Some(metadata))
@@ -47,9 +47,8 @@ fn response(code: i32, http_response: HttpResponse, dynamic_metadata: Option<Str
 }
 
 /// Overwrites, said twice: Envoy up to 1.36 reads only `append`, 1.37.0 without it appends, later ones
-/// read either (envoy#43310). `raw_value` stays empty, for Envoy would send an empty header (S-063).
-fn overwrite(name: &str, value: &str) -> HeaderValueOption {
-    let header = WireValue { key: name.to_owned(), value: value.to_owned(), raw_value: Vec::new() };
+/// read either (envoy#43310).
+pub(super) fn overwrite(header: WireValue) -> HeaderValueOption {
     #[expect(deprecated, reason = "the only field that every supported Envoy honours")]
     HeaderValueOption {
         header: Some(header),
@@ -57,4 +56,9 @@ fn overwrite(name: &str, value: &str) -> HeaderValueOption {
         append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
         keep_empty_value: false,
     }
+}
+
+/// A header as `ext_authz` takes it: with a `raw_value`, too, Envoy would send an empty one (S-063).
+fn text(name: &str, value: &str) -> WireValue {
+    WireValue { key: name.to_owned(), value: value.to_owned(), raw_value: Vec::new() }
 }

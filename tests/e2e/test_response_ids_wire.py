@@ -228,6 +228,25 @@ def test_s218_a_stream_that_goes_wrong_says_so(stack: Stack, scripted: Scripted)
         assert_sealed(reply)
 
 
+@pytest.mark.parametrize("talks_on", [False, True])
+def test_s218_nobody_waits_for_the_rest_of_a_stream_gone_wrong(duplex: Stack, scripted: Scripted, talks_on: bool) -> None:
+    done = threading.Event()
+
+    def answer(_: Seen) -> Iterator[bytes]:
+        yield chunked_head() + chunk(EVENT) + chunk(f"data: {RAW}\n\n".encode())
+        while not done.wait(0.001 if talks_on else 20):
+            yield chunk(EVENT)
+
+    scripted.answer = answer
+    reply = create(duplex)
+    first, rest = reply.body.split(b"\n\n", 1)
+    assert b'"id":"resp_A' in first
+    assert rest.startswith(b"event: error\n") and rest.endswith(b"}\n\n") and rest.count(b"event:") == 1
+    assert not done.is_set(), "the upstream was still there"
+    done.set()
+    assert made(duplex, scripted), "Envoy and the gate go on"
+
+
 def test_an_upstream_that_hangs_up_leaks_nothing(stack: Stack, scripted: Scripted) -> None:
     go_on = threading.Event()
 

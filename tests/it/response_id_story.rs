@@ -8,7 +8,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use tollgate::core::credential::Secret;
 use tollgate::core::request::{Fidelity, HeaderView};
-use tollgate::core::response_id::session::{Grant, Input, Judgement, Output, Session, SessionRules};
+use tollgate::core::response_id::session::{Grant, Input, Judgement, Output, Session};
 use tollgate::core::response_id::{AccessRules, Caller, Keyring, ResponseIds, rewrite_target};
 
 const RAW: &str = "resp_68aa00000000000000000000000000000000000000000001";
@@ -44,7 +44,7 @@ impl Gate {
             subject: subject.map(str::to_owned),
             named: Vec::new(),
         };
-        let mut session = Session::new(self.ids.clone(), SessionRules { max_event: 1 << 20, allow_upgrades: false });
+        let mut session = Session::new(self.ids.clone(), 1 << 20);
         let mut step = |input| match session.step(input) {
             Output::Body { bytes, .. } => Ok(String::from_utf8(bytes).unwrap()),
             Output::Headers(_) => Ok(String::new()),
@@ -144,7 +144,7 @@ proptest! {
         let whole = gate.ask("/v1/responses", None, "{}", "text/event-stream", std::str::from_utf8(&stream).unwrap());
         let whole = whole.unwrap().1;
         let grant = Grant { caller: gate.caller.clone(), upstream: None, subject: None, named: Vec::new() };
-        let mut session = Session::new(gate.ids.clone(), SessionRules { max_event: 1 << 20, allow_upgrades: false });
+        let mut session = Session::new(gate.ids.clone(), 1 << 20);
         session.step(Input::RequestHeaders {
             headers: headers(&[(":method", "GET")]),
             judgement: Some(Judgement::Allowed(Box::new(grant))),

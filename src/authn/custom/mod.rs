@@ -39,9 +39,9 @@ use crate::core::deny::TokenDenial;
 use crate::core::header::HeaderName;
 use crate::core::oauth2::{RoleRule, Said};
 use v1::cache::Scope;
-use wire::{Silence, Told};
+use wire::Told;
 
-/// Which credentials an authenticator is asked asking. Keys that begin with `sk-` are never among them.
+/// Which credentials an authenticator is asked about. Keys that begin with `sk-` are never among them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asked {
     /// Those that are neither keys nor JSON Web Tokens.
@@ -55,7 +55,7 @@ pub struct Asked {
 pub struct CustomSpec {
     /// Where it is.
     pub url: String,
-    /// What it is asked asking.
+    /// What it is asked about.
     pub credentials: Asked,
     /// Whether it may refuse the bearers of verified tokens.
     pub validates_claims: bool,
@@ -84,8 +84,8 @@ impl Custom {
     /// An authenticator at the end of a line.
     #[must_use]
     pub fn new(spec: CustomSpec, line: Line) -> Self {
-        let callers = Arc::new(Remembered::new(&spec.bounds));
-        let bearers = Arc::new(Remembered::new(&spec.bounds));
+        let callers = Arc::new(Remembered::new(&spec.bounds, calls()));
+        let bearers = Arc::new(Remembered::new(&spec.bounds, calls()));
         Self { spec: Arc::new(spec), line: Arc::new(line), callers, bearers }
     }
 
@@ -108,7 +108,7 @@ impl Custom {
         self.callers.len()
     }
 
-    /// What it is asked asking.
+    /// What it is asked about.
     #[must_use]
     pub fn credentials(&self) -> Asked {
         self.spec.credentials
@@ -155,12 +155,13 @@ impl Custom {
         let (spec, line, memory) = (Arc::clone(&self.spec), Arc::clone(&self.line), Arc::clone(&self.callers));
         let answer = async move {
             let told = line.authenticate(request, &spec.roles, now).await;
-            let Told { verdict, keep, scope } = told.map_err(|silence| note(&memory.calls, silence))?;
+            let Told { verdict, keep, scope } =
+                told.map_err(|silence| memory.calls.failed(silence.label(), silence))?;
             let end = verdict.as_ref().ok().and_then(|said| said.expires);
             let left = end.map_or(spec.keep, |end| Duration::try_from(end.duration_since(now)).unwrap_or_default());
             Ok((Fresh { verdict, keep: keep.min(spec.keep).min(left) }, keys.of(scope)))
         };
-        self.callers.ask(keys.request, Outage::Authenticator, answer).await
+        self.callers.ask(keys.request, answer).await
     }
 
     /// Whether the bearer of a token that was verified may come in.
@@ -181,10 +182,10 @@ impl Custom {
         let request = v1::ValidateRequest { claims_json, issuer: issuer.to_owned(), request: Some(self.facts(asking)) };
         let (cap, line, memory) = (self.spec.keep, Arc::clone(&self.line), Arc::clone(&self.bearers));
         let answer = async move {
-            let told = line.validate(request).await.map_err(|silence| note(&memory.calls, silence))?;
+            let told = line.validate(request).await.map_err(|silence| memory.calls.failed(silence.label(), silence))?;
             Ok((Fresh { verdict: told.verdict, keep: told.keep.min(cap) }, keys.of(told.scope)))
         };
-        Ok(self.bearers.ask(keys.request, Outage::Authenticator, answer).await?.map(|_| ())?)
+        Ok(self.bearers.ask(keys.request, answer).await?.map(|_| ())?)
     }
 
     fn facts(&self, asking: &Asking<'_>) -> v1::RequestFacts {
@@ -212,12 +213,8 @@ fn told<'a>(asking: &Asking<'a>, names: &'a [HeaderName]) -> impl Iterator<Item 
     names.iter().flat_map(move |name| headers.all(name.as_str()).map(|value| (name.as_str(), value)))
 }
 
-fn note(calls: &Calls, silence: Silence) -> Outage {
-    if calls.failing().is_none() {
-        tracing::warn!(reason = %silence, "the authenticator gives no answer; its callers are not let in");
-    }
-    calls.failed(silence.label());
-    Outage::Authenticator
+fn calls() -> Calls {
+    Calls::new("the authenticator", Outage::Authenticator)
 }
 
 /// What answers are kept under: the credential alone, or everything that was told.

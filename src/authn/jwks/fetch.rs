@@ -9,6 +9,7 @@ use reqwest::{Certificate, Client, Url};
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::authn::http::{Silence, exchange};
 use crate::core::jwt::json;
 use crate::core::jwt::key_set::MAX_DOCUMENT;
 
@@ -73,6 +74,18 @@ pub enum FetchError {
     /// The certificates cannot be used.
     #[error("the certificates to trust cannot be used")]
     Authorities,
+}
+
+impl From<Silence> for FetchError {
+    fn from(silence: Silence) -> Self {
+        match silence {
+            Silence::Connection => Self::Unreachable,
+            Silence::Timeout => Self::Late,
+            Silence::Status(status) => Self::Status(status),
+            Silence::TooLarge => Self::TooLarge,
+            Silence::Malformed => Self::NotADocument,
+        }
+    }
 }
 
 /// Longest `jwks_uri`, in bytes.
@@ -173,23 +186,7 @@ async fn get(client: &Client, url: &Url, token: Option<&HeaderValue>) -> Result<
     if let Some(token) = token {
         request = request.header(AUTHORIZATION, token);
     }
-    let trouble = |error: reqwest::Error| if error.is_timeout() { FetchError::Late } else { FetchError::Unreachable };
-    let mut response = request.send().await.map_err(trouble)?;
-    if !response.status().is_success() {
-        return Err(FetchError::Status(response.status().as_u16()));
-    }
-    let announced = response.content_length().unwrap_or_default();
-    if announced > MAX_DOCUMENT as u64 {
-        return Err(FetchError::TooLarge);
-    }
-    let mut body = Vec::new();
-    while let Some(part) = response.chunk().await.map_err(trouble)? {
-        if body.len().saturating_add(part.len()) > MAX_DOCUMENT {
-            return Err(FetchError::TooLarge);
-        }
-        body.extend_from_slice(&part);
-    }
-    Ok(body)
+    Ok(exchange(request, MAX_DOCUMENT).await?)
 }
 
 #[cfg(test)]

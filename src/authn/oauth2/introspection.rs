@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::digest;
 use crate::authn::Failure;
 use crate::authn::calls::Calls;
-use crate::authn::http::{Silence, exchange};
+use crate::authn::http::{MAX_ANSWER, Silence, exchange};
 use crate::authn::remembered::{Bounds, Digest, Fresh, Remembered, Verdict};
 use crate::core::credential::{KeyHash, Secret};
 use crate::core::decision::Outage;
@@ -81,7 +81,10 @@ impl Introspection {
     /// A server that will be asked by `client`.
     #[must_use]
     pub fn new(spec: IntrospectionSpec, client: Client) -> Self {
-        let memory = Arc::new(Remembered::new(&spec.bounds));
+        let memory = Arc::new(Remembered::new(
+            &spec.bounds,
+            Calls::new("the authorization server", Outage::AuthorizationServer),
+        ));
         Self { spec: Arc::new(spec), client, memory }
     }
 
@@ -126,20 +129,11 @@ impl Introspection {
         let question = Question { spec: Arc::clone(&self.spec), client: self.client.clone(), token: token.clone() };
         let memory = Arc::clone(&self.memory);
         let answer = async move {
-            let fresh = question.put(now).await.map_err(|silence| note(&memory.calls, silence))?;
+            let fresh = question.put(now).await.map_err(|silence| memory.calls.failed(silence.label(), silence))?;
             Ok((fresh, key))
         };
-        self.memory.ask(key, Outage::AuthorizationServer, answer).await
+        self.memory.ask(key, answer).await
     }
-}
-
-/// Counts a failure, and tells of the first one of a row.
-fn note(calls: &Calls, silence: Silence) -> Outage {
-    if calls.failing().is_none() {
-        tracing::warn!(reason = %silence, "the authorization server gives no answer; its callers are not let in");
-    }
-    calls.failed(silence.label());
-    Outage::AuthorizationServer
 }
 
 struct Question {
@@ -159,7 +153,7 @@ impl Question {
         if spec.authentication == ClientAuthentication::Basic {
             request = request.header(AUTHORIZATION, self.basic().ok_or(Silence::Connection)?);
         }
-        let answer = exchange(request.body(self.form().to_string())).await?;
+        let answer = exchange(request.body(self.form().to_string()), MAX_ANSWER).await?;
         let verdict = spec.terms.judge(&answer, now).map_err(|_| Silence::Malformed)?;
         Ok(match verdict {
             Ok(said) => {

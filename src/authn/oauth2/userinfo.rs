@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::digest;
 use crate::authn::Failure;
 use crate::authn::calls::Calls;
-use crate::authn::http::{Silence, exchange};
+use crate::authn::http::{MAX_ANSWER, Silence, exchange};
 use crate::authn::remembered::{Bounds, Fresh, Remembered};
 use crate::core::credential::Secret;
 use crate::core::decision::Outage;
@@ -67,7 +67,7 @@ impl UserInfo {
     /// An endpoint that will be asked by `client`.
     #[must_use]
     pub fn new(spec: UserInfoSpec, client: Client) -> Self {
-        let memory = Arc::new(Remembered::new(&spec.bounds));
+        let memory = Arc::new(Remembered::new(&spec.bounds, Calls::new("UserInfo", Outage::AuthorizationServer)));
         Self { spec: Arc::new(spec), client, memory }
     }
 
@@ -108,19 +108,13 @@ impl UserInfo {
         let (client, spec, token) = (self.client.clone(), Arc::clone(&self.spec), token.clone());
         let memory = Arc::clone(&self.memory);
         let answer = async move {
-            let verdict = put(&client, &spec.url, &token).await.map_err(|silence| note(&memory.calls, silence))?;
+            let verdict = put(&client, &spec.url, &token)
+                .await
+                .map_err(|silence| memory.calls.failed(silence.label(), silence))?;
             Ok((Fresh { verdict, keep: spec.keep }, key))
         };
-        Ok(self.memory.ask(key, Outage::AuthorizationServer, answer).await??)
+        Ok(self.memory.ask(key, answer).await??)
     }
-}
-
-fn note(calls: &Calls, silence: Silence) -> Outage {
-    if calls.failing().is_none() {
-        tracing::warn!(reason = %silence, "UserInfo gives no answer; its callers are not let in");
-    }
-    calls.failed(silence.label());
-    Outage::AuthorizationServer
 }
 
 async fn put(client: &Client, url: &Url, token: &Secret) -> Result<Result<Claims, DenyReason>, Silence> {
@@ -131,7 +125,7 @@ async fn put(client: &Client, url: &Url, token: &Secret) -> Result<Result<Claims
     };
     value.set_sensitive(true);
     let request = client.get(url.clone()).header(AUTHORIZATION, value).header(ACCEPT, "application/json");
-    match exchange(request).await {
+    match exchange(request, MAX_ANSWER).await {
         Ok(answer) => {
             let mut claims = json::object(&answer).map_err(|_| Silence::Malformed)?;
             claims.retain(|name, _| !name.starts_with(RESERVED));

@@ -11,7 +11,6 @@ use super::exchange::{EditError, Exchange};
 use super::operation::Operation;
 use super::owner::{Caller, Name};
 use super::plain::PlainId;
-use super::session::SessionRules;
 use super::target::{PlainTarget, rewrite_target};
 use crate::core::ask::Ask;
 use crate::core::deny::DenyReason;
@@ -38,8 +37,8 @@ pub struct Protection {
     pub ids: Arc<ResponseIds>,
     /// The backend that requests go to, where there are several.
     pub upstream: Option<Name>,
-    /// How bodies are read.
-    pub session: SessionRules,
+    /// Most bytes of one event of an answer.
+    pub max_event: usize,
 }
 
 /// A request, as far as its ids are concerned.
@@ -238,16 +237,18 @@ impl From<EditError> for DenyReason {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::credential::KeyHash;
+    use crate::core::identity::{Bearer, Vouched};
+    use crate::core::record::KeyRecord;
     use crate::core::route::RouteTable;
 
-    /// Every identity of today has a key, a user or a name short enough; one without must own nothing.
+    /// Nobody, and a bearer of whom only the issuer is known, own nothing: they would own each other's responses.
     #[test]
     fn nobody_in_particular_has_no_responses_s205() {
         let keyring =
             super::super::Keyring::new(&[crate::core::credential::Secret::new("0123456789abcdef0123456789abcdef")]);
         let ids = ResponseIds { keyring: keyring.unwrap(), legacy: None, rules: super::super::AccessRules::default() };
-        let session = SessionRules { max_event: 1024, allow_upgrades: false };
-        let guard = Guard::Protected(Protection { ids: Arc::new(ids), upstream: None, session });
+        let guard = Guard::Protected(Protection { ids: Arc::new(ids), upstream: None, max_event: 1024 });
         let table = RouteTable::new(Vec::new(), String::new());
         let (path, ask) = ("/v1/responses", Ask::default());
         let found = table.find(path);
@@ -262,6 +263,25 @@ mod tests {
             ask: &ask,
         };
         assert_eq!(guard.judge(&question).unwrap_err(), DenyReason::ResponseCallerUnknown);
+        let bearer = |user_id: Option<&str>| {
+            Identity::Bearer(Arc::new(Bearer {
+                vouched: Vouched::Jwt,
+                issuer: Some("https://idp".to_owned()),
+                user_id: user_id.map(str::to_owned),
+                email: None,
+                role: None,
+                end_user: None,
+                models: None,
+                routes: Vec::new(),
+                expires: None,
+                registered: false,
+                record: Arc::new(KeyRecord::new(KeyHash::of(""))),
+            }))
+        };
+        let somebody = guard.judge(&Question { identity: &bearer(None), ..question });
+        assert_eq!(somebody.unwrap_err(), DenyReason::ResponseCallerUnknown);
+        let somebody = guard.judge(&Question { identity: &bearer(Some("ada")), ..question });
+        assert!(matches!(somebody, Ok(Guarded::Protected(_))));
         let master = Question { identity: &Identity::MasterKey, ..question };
         assert!(matches!(guard.judge(&master), Ok(Guarded::Protected(_))), "the master key has a user");
     }

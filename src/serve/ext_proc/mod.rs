@@ -103,7 +103,7 @@ struct Exchange {
 impl Exchange {
     fn new(snapshot: &Arc<Snapshot>, metrics: Arc<Metrics>, slot: OwnedSemaphorePermit) -> Self {
         let session = match &snapshot.responses {
-            Guard::Protected(protection) => Session::new(Arc::clone(&protection.ids), protection.session),
+            Guard::Protected(protection) => Session::new(Arc::clone(&protection.ids), protection.max_event),
             Guard::NotConfigured | Guard::Unprotected => Session::unprotected(),
         };
         let wire = Wire::new(snapshot.responses.protection().and_then(|protection| protection.upstream.clone()));
@@ -168,14 +168,17 @@ impl Exchange {
 
     /// Whether Envoy may be left alone. After a refusal it ends the stream itself.
     fn may_end(&self) -> bool {
-        self.report.is_over() || self.session.as_ref().is_some_and(Session::may_end)
+        self.report.is_over() || self.is_complete()
+    }
+
+    fn is_complete(&self) -> bool {
+        self.wire.has_answered() || self.session.as_ref().is_some_and(Session::may_end)
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let complete = self.session.as_ref().is_some_and(Session::may_end);
-        self.report.dropped(complete);
+        self.report.dropped(self.is_complete());
     }
 }
 

@@ -1,7 +1,6 @@
 //! Envoy's messages as the session understands them, and its answers as Envoy does. No other file knows both.
 
-use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
-use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue, HeaderValueOption};
+use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue};
 use envoy_types::pb::envoy::extensions::filters::http::ext_proc::v3::processing_mode::BodySendMode;
 use envoy_types::pb::envoy::service::ext_proc::v3::body_mutation::Mutation;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request;
@@ -10,13 +9,13 @@ use envoy_types::pb::envoy::service::ext_proc::v3::{
     BodyMutation, BodyResponse, CommonResponse, HeaderMutation, HeadersResponse, HttpBody, HttpHeaders,
     ProcessingRequest, ProcessingResponse, StreamedBodyResponse, TrailersResponse,
 };
-use envoy_types::pb::google::protobuf::BoolValue;
 
 use super::judgement;
 use crate::core::header::HeaderName;
 use crate::core::request::{Fidelity, HeaderView};
 use crate::core::response_id::Name;
 use crate::core::response_id::session::{HeaderEdits, Input, Judgement, Output, Refusal, Session};
+use crate::serve::encode::overwrite;
 
 /// Most bytes of one streamed piece: Envoy takes 64 KiB.
 const PIECE: usize = 64 * 1024;
@@ -40,6 +39,8 @@ struct Direction {
     mode: Mode,
     /// Whether its headers announce a length.
     has_length: bool,
+    /// Whether the receiver was told that it is over. Of what still comes nothing is said.
+    ended: bool,
 }
 
 /// How a body is shown.
@@ -137,17 +138,27 @@ impl Wire {
         self.request.mode != Mode::Partial && !matches!(self.response.mode, Mode::Partial | Mode::Hidden)
     }
 
+    /// Whether the caller has the whole answer, though the upstream may still be talking.
+    pub(super) fn has_answered(&self) -> bool {
+        self.response.ended
+    }
+
     /// The replies to a message. `None` when there is something to say that the mode leaves no room for.
-    pub(super) fn replies(&self, message: &ProcessingRequest, output: Output) -> Option<Vec<ProcessingResponse>> {
+    pub(super) fn replies(&mut self, message: &ProcessingRequest, output: Output) -> Option<Vec<ProcessingResponse>> {
         let request = message.request.as_ref()?;
-        let (direction, body): (_, fn(BodyResponse) -> Response) = match request {
+        let (own, body): (_, fn(BodyResponse) -> Response) = match request {
             Request::RequestHeaders(_) | Request::RequestBody(_) | Request::RequestTrailers(_) => {
-                (self.request, Response::RequestBody)
+                (&mut self.request, Response::RequestBody)
             }
             Request::ResponseHeaders(_) | Request::ResponseBody(_) | Request::ResponseTrailers(_) => {
-                (self.response, Response::ResponseBody)
+                (&mut self.response, Response::ResponseBody)
             }
         };
+        let direction = *own;
+        if direction.ended {
+            return Some(Vec::new());
+        }
+        own.ended = direction.mode == Mode::Duplex && matches!(output, Output::Body { end: true, .. });
         let replies = match (request, output) {
             (Request::RequestHeaders(_), Output::Headers(edits)) => vec![Response::RequestHeaders(of_headers(&edits))],
             (Request::ResponseHeaders(_), Output::Headers(edits)) => {
@@ -191,7 +202,7 @@ fn ends(body: &HttpBody, mode: Mode) -> bool {
 }
 
 fn of_headers(edits: &HeaderEdits) -> HeadersResponse {
-    let set_headers = edits.set.iter().map(|(name, value)| overwrite(name.as_str(), value.as_str())).collect();
+    let set_headers = edits.set.iter().map(|(name, value)| overwrite(raw(name.as_str(), value.as_str()))).collect();
     let mutation = HeaderMutation { set_headers, remove_headers: names(&edits.remove) };
     HeadersResponse { response: Some(CommonResponse { header_mutation: Some(mutation), ..CommonResponse::default() }) }
 }
@@ -222,7 +233,7 @@ fn pieces(bytes: &[u8], end: bool) -> impl Iterator<Item = BodyResponse> + '_ {
 /// body, and leaves it to us to correct it (S-222).
 fn whole(bytes: Vec<u8>, direction: Direction) -> BodyResponse {
     let corrected = direction.mode == Mode::Buffered && direction.has_length;
-    let length = corrected.then(|| overwrite("content-length", &bytes.len().to_string()));
+    let length = corrected.then(|| overwrite(raw("content-length", &bytes.len().to_string())));
     let headers = length.map(|length| HeaderMutation { set_headers: vec![length], remove_headers: Vec::new() });
     changed(if bytes.is_empty() { Mutation::ClearBody(true) } else { Mutation::Body(bytes) }, headers)
 }
@@ -241,14 +252,7 @@ fn before(
     (last.is_empty() || direction.mode == Mode::Duplex).then(|| pieces(last, false).map(body))
 }
 
-/// Overwrites, whatever there is.
-fn overwrite(name: &str, value: &str) -> HeaderValueOption {
-    let header = HeaderValue { key: name.to_owned(), value: String::new(), raw_value: value.as_bytes().to_vec() };
-    #[expect(deprecated, reason = "the only field that every supported Envoy honours")]
-    HeaderValueOption {
-        header: Some(header),
-        append: Some(BoolValue { value: false }),
-        append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
-        keep_empty_value: false,
-    }
+/// A header as `ext_proc` takes it.
+fn raw(name: &str, value: &str) -> HeaderValue {
+    HeaderValue { key: name.to_owned(), value: String::new(), raw_value: value.as_bytes().to_vec() }
 }

@@ -171,9 +171,9 @@ impl<D: Directory + Send + Sync + 'static> Cached<D> {
         self.0.keys.search(|key| key.is_called(text))
     }
 
-    async fn find<K: Kind<D>>(&self, key: K::Key) -> Answer<K::Record> {
+    async fn find<K: Kind<D>>(&self, key: &K::Key) -> Answer<K::Record> {
         let inner = &self.0;
-        match K::shelf(inner).look(&key, inner.now()) {
+        match K::shelf(inner).look(key, inner.now()) {
             Known::Fresh(record) => {
                 inner.stats.hits.fetch_add(1, Ordering::Relaxed);
                 Ok(Some(Found::fresh(record)))
@@ -182,11 +182,11 @@ impl<D: Directory + Send + Sync + 'static> Cached<D> {
                 inner.stats.negative_hits.fetch_add(1, Ordering::Relaxed);
                 unreadable.map_or(Ok(None), |unreadable| Err(unreadable.into()))
             }
-            Known::Expired { record, usable } => match self.ask::<K>(&key, false).await {
-                Err(Trouble::Outage(_)) if usable => self.stand_in::<K>(&key, &record),
+            Known::Expired { record, usable } => match self.ask::<K>(key, false).await {
+                Err(Trouble::Outage(_)) if usable => self.stand_in::<K>(key, &record),
                 answer => answer,
             },
-            Known::Nothing => self.ask::<K>(&key, true).await,
+            Known::Nothing => self.ask::<K>(key, true).await,
         }
     }
 
@@ -302,35 +302,35 @@ impl<D> Inner<D> {
 
 impl<D: Directory + Send + Sync + 'static> Directory for Cached<D> {
     async fn key(&self, hash: &KeyHash) -> Answer<KeyRecord> {
-        self.find::<Keys>(*hash).await
+        self.find::<Keys>(hash).await
     }
 
     async fn end_user(&self, id: &str) -> Answer<EndUser> {
-        self.find::<EndUsers>(id.into()).await
+        self.find::<EndUsers>(&id.into()).await
     }
 
     async fn tag(&self, name: &str) -> Answer<Tag> {
-        self.find::<Tags>(name.into()).await
+        self.find::<Tags>(&name.into()).await
     }
 
     async fn known(&self, id: &str) -> Answer<()> {
-        self.find::<People>(id.into()).await
+        self.find::<People>(&id.into()).await
     }
 
     async fn proxy(&self) -> Answer<Budget> {
-        self.find::<Proxy>(()).await
+        self.find::<Proxy>(&()).await
     }
 
     async fn standing(&self, who: &Standing) -> Answer<KeyRecord> {
-        self.find::<Standings>(who.clone()).await
+        self.find::<Standings>(who).await
     }
 
     async fn resolve(&self, name: &AlsoKnownAs) -> Answer<Resolved> {
-        self.find::<Names>(name.clone()).await
+        self.find::<Names>(name).await
     }
 
     async fn mapped_key(&self, claim: &ClaimValue) -> Answer<KeyHash> {
-        self.find::<Mappings>(claim.clone()).await
+        self.find::<Mappings>(claim).await
     }
 }
 

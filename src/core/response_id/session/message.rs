@@ -34,15 +34,6 @@ pub struct Grant {
     pub named: Vec<String>,
 }
 
-/// What the configuration says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SessionRules {
-    /// Most bytes of one event.
-    pub max_event: usize,
-    /// Whether upgrades pass. Nothing is protected within them.
-    pub allow_upgrades: bool,
-}
-
 /// A message of the proxy's. Headers include the pseudo-headers. Its `Debug` tells kind and size.
 #[derive(Clone)]
 #[expect(missing_docs, reason = "the names say it")]
@@ -93,7 +84,7 @@ pub enum Output {
     Body {
         /// The bytes.
         bytes: Vec<u8>,
-        /// Whether they are the last.
+        /// Whether they are the last: the piece was, or the rest of the answer is withheld.
         end: bool,
     },
     /// The trailers go on.

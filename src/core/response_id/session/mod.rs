@@ -24,14 +24,14 @@ use crate::core::request::HeaderView;
 use head::{Format, Head};
 use side::{Content, Fault, Side};
 
-pub use message::{Grant, HeaderEdits, Input, Judgement, Output, Refusal, SessionRules};
+pub use message::{Grant, HeaderEdits, Input, Judgement, Output, Refusal};
 
 /// One HTTP request and its answer.
 #[derive(Debug)]
 pub struct Session {
     /// None where the configuration protects nothing.
     ids: Option<Arc<ResponseIds>>,
-    rules: SessionRules,
+    max_event: usize,
     mode: Mode,
     request: Side,
     response: Side,
@@ -52,20 +52,20 @@ enum Mode {
 }
 
 impl Session {
-    /// A session that expects its first message.
+    /// A session that expects its first message. No event may be larger than `max_event`, in bytes.
     #[must_use]
-    pub fn new(ids: Arc<ResponseIds>, rules: SessionRules) -> Self {
-        Self::begun(Some(ids), rules)
+    pub fn new(ids: Arc<ResponseIds>, max_event: usize) -> Self {
+        Self::begun(Some(ids), max_event)
     }
 
     /// The same where the configuration protects nothing: it passes on what needs no protection.
     #[must_use]
     pub fn unprotected() -> Self {
-        Self::begun(None, SessionRules { max_event: 0, allow_upgrades: false })
+        Self::begun(None, 0)
     }
 
-    fn begun(ids: Option<Arc<ResponseIds>>, rules: SessionRules) -> Self {
-        Self { ids, rules, mode: Mode::New, request: Side::Waiting, response: Side::Waiting, is_head: false }
+    fn begun(ids: Option<Arc<ResponseIds>>, max_event: usize) -> Self {
+        Self { ids, max_event, mode: Mode::New, request: Side::Waiting, response: Side::Waiting, is_head: false }
     }
 
     /// Takes a message.
@@ -137,10 +137,6 @@ impl Session {
     fn request_headers(&mut self, headers: &HeaderView<'_>, grant: Grant, end: bool) -> Result<Output, Refusal> {
         let head = Head(headers);
         if head.is_upgrade() {
-            if self.rules.allow_upgrades {
-                self.mode = Mode::Passing;
-                return Ok(Output::Headers(HeaderEdits::default()));
-            }
             return Err(Refusal::Upgrade);
         }
         if head.is_encoded() {
@@ -176,7 +172,8 @@ impl Session {
             Input::ResponseHeaders { headers, end, .. } => self.response_headers(&headers, end),
             Input::ResponseBody { piece, end } => {
                 let bytes = self.response.piece(piece, end, exchange).map_err(Fault::in_answer)?;
-                Ok(Output::Body { bytes, end })
+                // The caller need not wait for an upstream that nobody listens to any more.
+                Ok(Output::Body { bytes, end: end || matches!(self.response, Side::Muted) })
             }
             Input::ResponseTrailers { headers } => {
                 let remove = Head(&headers).telling(exchange).ok_or(Refusal::AnswerFormat)?;
@@ -205,7 +202,7 @@ impl Session {
                 let failed = status >= 400;
                 let editor = match head.format() {
                     Some(Format::Json) => BodyEditor::answer(failed),
-                    Some(Format::Events) => BodyEditor::events(self.rules.max_event),
+                    Some(Format::Events) => BodyEditor::events(self.max_event),
                     Some(Format::Other | Format::Untold) if failed => BodyEditor::report(),
                     // Of an empty body nobody tells the format.
                     Some(Format::Untold) => BodyEditor::empty(),
