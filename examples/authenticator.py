@@ -1,11 +1,13 @@
 """A custom authenticator in Python: the same as `authenticator.rs`, in a few lines.
 
     pip install grpcio-tools
-    python -m grpc_tools.protoc -I proto --python_out=. --grpc_python_out=. tollgate/authn/v1/authenticator.proto
-    python examples/authenticator.py 127.0.0.1:50051 tokens.txt
+    mkdir -p generated
+    python -m grpc_tools.protoc -I proto --python_out=generated --grpc_python_out=generated \
+        tollgate/authn/v1/authenticator.proto
+    PYTHONPATH=generated python examples/authenticator.py --listen 127.0.0.1:50051 --tokens tokens.txt
 """
 
-import sys
+import argparse
 from concurrent import futures
 from pathlib import Path
 
@@ -34,10 +36,24 @@ class ByFile(rpc.AuthenticatorServicer):
         return pb.ValidateResponse(accepted=pb.Accepted())
 
 
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--listen", default="127.0.0.1:50051", help="`127.0.0.1:0` takes a free port and prints it")
+    parser.add_argument("--tokens", type=Path, required=True, help="the file of tokens")
+    parser.add_argument("--certificate", type=Path, help="in PEM; with it, TLS is spoken")
+    parser.add_argument("--key", type=Path, help="of the certificate, in PEM")
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    address, tokens = sys.argv[1:]
+    asked = arguments()
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=8))
-    rpc.add_AuthenticatorServicer_to_server(ByFile(Path(tokens)), server)
-    server.add_insecure_port(address)
+    rpc.add_AuthenticatorServicer_to_server(ByFile(asked.tokens), server)
+    if asked.certificate:
+        pair = (asked.key.read_bytes(), asked.certificate.read_bytes())
+        port = server.add_secure_port(asked.listen, grpc.ssl_server_credentials([pair]))
+    else:
+        port = server.add_insecure_port(asked.listen)
     server.start()
+    print(f"listening on {asked.listen.rpartition(':')[0]}:{port}", flush=True)
     server.wait_for_termination()

@@ -18,8 +18,8 @@ use tollgate::authn::custom::v1::{
     Accepted, AuthenticateRequest, AuthenticateResponse, Cache, Identity, Refusal, ValidateRequest, ValidateResponse,
     authenticate_response, cache, refusal, validate_response,
 };
-use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
+use tonic::transport::{self, Server, ServerTlsConfig};
 use tonic::{Request, Response, Status};
 
 /// Says who callers are, by a file of tokens.
@@ -31,6 +31,12 @@ struct Arguments {
     /// The file of tokens.
     #[arg(long)]
     tokens: PathBuf,
+    /// A certificate in PEM; with it, TLS is spoken.
+    #[arg(long, requires = "key")]
+    certificate: Option<PathBuf>,
+    /// The key of the certificate, in PEM.
+    #[arg(long, requires = "certificate")]
+    key: Option<PathBuf>,
 }
 
 struct ByFile {
@@ -79,8 +85,13 @@ fn find(tokens: &Path, credential: &str) -> std::io::Result<Option<(String, Stri
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::parse();
     let listener = TcpListener::bind(&arguments.listen).await?;
+    let mut server = Server::builder();
+    if let Some((certificate, key)) = arguments.certificate.zip(arguments.key) {
+        let pair = transport::Identity::from_pem(std::fs::read(certificate)?, std::fs::read(key)?);
+        server = server.tls_config(ServerTlsConfig::new().identity(pair))?;
+    }
     println!("listening on {}", listener.local_addr()?);
     let service = AuthenticatorServer::new(ByFile { tokens: arguments.tokens });
-    Server::builder().add_service(service).serve_with_incoming(TcpIncoming::from(listener)).await?;
+    server.add_service(service).serve_with_incoming(TcpIncoming::from(listener)).await?;
     Ok(())
 }

@@ -1,22 +1,21 @@
-"""Callers for whom others vouch: an authorization server, a provider's UserInfo, a proxy in front, and a service of the
-operator's own. Each through a real Envoy."""
+"""Callers for whom others vouch: an authorization server, a provider's UserInfo, and a proxy in front. Each through a real
+Envoy."""
 
 from __future__ import annotations
 
 import http.client
 import ssl
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from certificates import certificate
 from conftest import NewStack
 from oidc_provider import JWT, OPAQUE, OidcProvider
-from processes import Process
 from recorder import Seen
-from stack import ROOT, Config, Stack, _binary, listener
+from stack import Config, Stack, listener
 from waiting import wait_for
 from wire import Reply
 
@@ -151,44 +150,6 @@ def test_the_provider_says_who_the_bearer_of_an_opaque_token_is(new_stack: NewSt
     assert outcome(stack, refused) == "401 token_inactive"
 
 
-class Authenticator:
-    """`examples/authenticator.rs` with a file of tokens."""
-
-    def __init__(self, directory: Path, address: str = "127.0.0.1:0") -> None:
-        self.tokens = directory / "tokens.txt"
-        example = _binary("AUTHENTICATOR_BIN", ROOT / "target/debug/examples/authenticator")
-        command = [str(example), "--listen", address, "--tokens", str(self.tokens)]
-        self.process = Process("authenticator", command, directory)
-        self.address = self.process.ready("listening", self._address)
-
-    def _address(self) -> str | None:
-        said = self.process.out.read_text()
-        return said.split()[-1] if said.endswith("\n") else None
-
-
-@pytest.fixture
-def authenticator(tmp_path: Path) -> Iterator[Authenticator]:
-    one = Authenticator(tmp_path)
-    yield one
-    one.process.stop()
-
-
-def test_an_authenticator_of_the_operators_own(new_stack: NewStack, authenticator: Authenticator) -> None:
-    authenticator.tokens.write_text("token-of-alice alice red\ntoken-of-bob bob\n")
-    custom = {"url": f"http://{authenticator.address}", "credentials": ["opaque"], "cache_seconds": 60}
-    stack = new_stack(gate={"custom_authenticator": custom})
-    assert ask(stack, "token-of-alice").status == 200
-    assert_from(stack, "custom", "alice", "token-of-alice")
-    assert outcome(stack, ask(stack, "token-of-bob")) == "401 token_user_unknown"
-    assert outcome(stack, ask(stack, "invented")) == "401 token_inactive"
-    authenticator.tokens.write_text("")
-    refused = wait_for("the revocation", lambda: next((r for r in [ask(stack, "token-of-alice")] if r.status != 200), None))
-    assert outcome(stack, refused) == "401 token_inactive"
-    authenticator.process.stop()
-    assert ask(stack, "somebody-else").status == 503, "silence lets nobody in"
-    assert stack.chat("gpt-4o", stack.keyring.alice.bearer).status == 200
-
-
 def test_identity_headers_count_from_the_proxy_alone(new_stack: NewStack) -> None:
     """V161 to V163, S-178: the peer of the connection, whatever a header says."""
     headers = {"user_id": "x-forwarded-user", "team_id": "x-team"}
@@ -211,15 +172,6 @@ def test_identity_headers_count_from_the_proxy_alone(new_stack: NewStack) -> Non
     (seen,) = careful.seen()
     assert values(seen, "user-id") == [[]]
     assert not seen.values(b"x-forwarded-user")
-
-
-def certificate(directory: Path, name: str, *, authority: str | None = None, san: str = "DNS:localhost") -> None:
-    """A key and a certificate, signed by an authority, or an authority."""
-    extension = f"subjectAltName={san}" if authority else "basicConstraints=critical,CA:TRUE"
-    signer = ["-CA", f"{authority}.crt", "-CAkey", f"{authority}.key"] if authority else []
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    files = ["-keyout", f"{name}.key", "-out", f"{name}.crt", "-subj", f"/CN={name}", "-addext", extension]
-    subprocess.run([*command, *files, *signer], cwd=directory, check=True, capture_output=True)
 
 
 def over_mtls(directory: Path) -> Callable[[Config], None]:

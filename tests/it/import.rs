@@ -19,7 +19,7 @@ fn import(config: &Path, out: &Path, more: &[&str]) -> (bool, String) {
 }
 
 fn environment(name: &str) -> Option<String> {
-    let known = ["PROXY_KEY", "LITELLM_MASTER_KEY"];
+    let known = ["PROXY_KEY", "LITELLM_MASTER_KEY", "OAUTH_CLIENT_SECRET"];
     match name {
         "DATABASE_URL" => Some("postgresql://reader@localhost/litellm".to_owned()),
         _ => known.contains(&name).then(|| "sk-of-the-environment-0123".to_owned()),
@@ -53,6 +53,178 @@ fn golden(name: &str, more: &[&str]) -> tempfile::TempDir {
 #[test]
 fn tokens_of_an_identity_provider_are_believed_as_before() {
     golden("tokens", &[]);
+}
+
+#[test]
+fn whoever_vouched_for_callers_does_so_again() {
+    let out = golden("oauth2", &[]);
+    assert_eq!(std::fs::read_to_string(out.path().join("introspection.secret")).unwrap(), "secret-canary\n");
+}
+
+#[test]
+fn a_proxy_is_believed_and_code_becomes_a_service_that_is_asked() {
+    golden("proxy", &[]);
+}
+
+/// What a configuration becomes, what is said, and the files beside it.
+fn imported(document: &str) -> (String, String, Vec<String>) {
+    let directory = tempfile::tempdir().unwrap();
+    let (config, out) = (directory.path().join("config.yaml"), directory.path().join("out"));
+    std::fs::write(&config, format!("{document}\n  master_key: os.environ/PROXY_KEY\n")).unwrap();
+    let (done, said) = import(&config, &out, &[]);
+    assert!(done && !said.contains("canary"), "{document}: {said}");
+    let loaded = load(&out.join("tollgate.yaml"), &environment);
+    assert!(loaded.result.is_ok(), "{document}: it does not load");
+    let files = std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    (std::fs::read_to_string(out.join("tollgate.yaml")).unwrap(), said, files.collect())
+}
+
+const SERVER: &str = "environment_variables: { OAUTH_TOKEN_INFO_ENDPOINT: 'https://idp/introspect', OAUTH_CLIENT_ID: a, \
+                      OAUTH_CLIENT_SECRET: canary, JWT_PUBLIC_KEY_URL: 'https://idp/keys', JWT_AUDIENCE: b }\n";
+const RULES: &str = "\n  litellm_jwtauth: { user_id_jwt_field: sub, routing_overrides: [{ iss: a }] }";
+
+/// What is said of a configuration, and what is not in the new one.
+fn assert_left_out(document: &str, said: &str, absent: &str) {
+    let (written, all, files) = imported(document);
+    assert!(all.contains(said), "{document}: {all}");
+    assert!(!written.contains(absent), "{document}: {written}");
+    assert!(!files.contains(&"introspection.secret".to_owned()), "{document}: {files:?}");
+    assert!(absent != "oauth2:" || !all.contains("`allowed_roles`"), "{document}: {all}");
+}
+
+const GENERAL: &str = "general_settings:\n  ";
+
+#[test]
+fn nobody_is_introspected_who_was_not() {
+    let general = GENERAL;
+    for (document, said, absent) in [
+        // What LiteLLM finds in its environment is not known, and GET is not introspection.
+        (format!("{general}enable_oauth2_auth: true"), "LiteLLM finds `OAUTH_TOKEN_INFO_ENDPOINT`", "oauth2:"),
+        (format!("{}{general}enable_oauth2_auth: true", SERVER.replace("/introspect", "/me")), "by GET", "oauth2:"),
+        (
+            format!("{}{general}enable_oauth2_auth: true", SERVER.replace("canary", "''")),
+            "_SECRET` is empty",
+            "oauth2:",
+        ),
+        (format!("{}{general}enable_oauth2_auth: true", SERVER.replace("ID: a", "ID: ''")), "who asks", "oauth2:"),
+        // Refused by Tollgate.
+        (
+            format!("{}{general}enable_oauth2_auth: true", SERVER.replace("https://idp/intro", "http://idp/intro")),
+            "refused here, for `oauth2.introspection.url`",
+            "oauth2:",
+        ),
+        // Else tokens that LiteLLM verifies would be introspected.
+        (
+            format!("{}{general}enable_oauth2_auth: true\n  enable_jwt_auth: true", SERVER.replace("JWT_PUBLIC", "NO")),
+            "without `jwt` it would be asked",
+            "oauth2:",
+        ),
+        (
+            format!(
+                "{}{general}enable_oauth2_auth: true\n  enable_jwt_auth: true",
+                SERVER.replace("//idp/keys", "//i d")
+            ),
+            "tokens are refused until `jwt` is written",
+            "oauth2:",
+        ),
+        (
+            format!(
+                "{}{general}enable_jwt_auth: true\n  litellm_jwtauth: {{ custom_validate: a.b }}",
+                SERVER.replace("//idp/keys", "//i d")
+            ),
+            "tokens are refused until `jwt` is written",
+            "custom_authenticator:",
+        ),
+        (
+            format!("{}{general}enable_jwt_auth: true{RULES}", SERVER.replace("TOKEN_INFO", "NO")),
+            "one that is revoked",
+            "oauth2:",
+        ),
+    ] {
+        assert_left_out(&document, said, absent);
+    }
+}
+
+#[test]
+fn a_proxy_is_not_believed_that_nobody_can_tell_from_others() {
+    let general = GENERAL;
+    for (document, said, absent) in [
+        (format!("{general}enable_oauth2_proxy_auth: true"), "no header for `user_id`", "oauth2:"),
+        (
+            format!("{general}enable_oauth2_proxy_auth: true\n  oauth2_config_mappings: {{ user_id: x-user }}"),
+            "names no network",
+            "oauth2:",
+        ),
+        (
+            format!(
+                "{general}enable_oauth2_proxy_auth: true\n  trusted_proxy_ranges: [10.0.0.5]\n  \
+                 oauth2_config_mappings: {{ user_id: x-user, user_role: x-role }}"
+            ),
+            "what no header can say",
+            "oauth2:",
+        ),
+        (
+            format!(
+                "{general}enable_oauth2_proxy_auth: true\n  trusted_proxy_ranges: [10.0.0.5]\n  \
+                 oauth2_config_mappings: {{ user_id: authorization }}"
+            ),
+            "refused here, for `oauth2.proxy_headers.user_id`",
+            "oauth2:",
+        ),
+    ] {
+        assert_left_out(&document, said, absent);
+    }
+}
+
+#[test]
+fn what_lies_behind_code_is_not_carried_over() {
+    let general = GENERAL;
+    for (document, said, absent) in [
+        (
+            format!("{SERVER}{general}custom_auth: a.b\n  enable_jwt_auth: true\n  enable_oauth2_auth: true{RULES}"),
+            "`custom_auth` decides there before it",
+            "jwt:",
+        ),
+        (
+            format!("{general}custom_auth: a.b\n  custom_auth_settings: {{ mode: 'off' }}"),
+            "switched off",
+            "custom_authenticator:",
+        ),
+    ] {
+        assert_left_out(&document, said, absent);
+    }
+}
+
+#[test]
+fn what_is_open_that_was_not_is_said_first() {
+    let (written, said, _) = imported(&format!("{SERVER}general_settings:\n  enable_jwt_auth: true{RULES}"));
+    assert!(written.contains("routing_overrides:") && written.contains("introspection:"), "{written}");
+    let first = said.split("\nNot carried over:").next().unwrap();
+    assert!(first.contains("routing_overrides: the server is asked about opaque tokens as well"), "{said}");
+    // Nobody in particular is routed there: `iss` must be said.
+    let rules = "general_settings: { enable_jwt_auth: true, litellm_jwtauth: { routing_overrides: [{ scope: a }] } }\n";
+    assert!(refused(rules).contains("routing_overrides[0]: `iss` is missing"));
+}
+
+#[test]
+fn what_code_decides_is_asked_of_a_service_and_nobody_else() {
+    let (written, _, _) = imported("general_settings:\n  custom_auth: a.b");
+    assert!(written.contains("credentials: [opaque, jwt]"), "{written}");
+    let auto = "general_settings:\n  custom_auth: a.b\n  custom_auth_settings: { mode: auto }";
+    let (written, ..) = imported(&format!("{SERVER}{auto}\n  enable_jwt_auth: true"));
+    assert!(written.contains("credentials: [opaque]") && written.contains("jwt:"), "{written}");
+    let all = format!("{SERVER}{auto}\n  enable_jwt_auth: true\n  enable_oauth2_auth: true");
+    let (written, said, _) = imported(&all);
+    assert!(!written.contains("custom_authenticator") && said.contains("whom it alone knows is refused"), "{said}");
+}
+
+#[test]
+fn a_secret_that_litellm_finds_in_its_environment_is_found_there() {
+    let server = SERVER.replace("OAUTH_CLIENT_SECRET: canary, ", "");
+    for server in [server, SERVER.replace("canary", "os.environ/OAUTH_CLIENT_SECRET")] {
+        let (written, ..) = imported(&format!("{server}general_settings:\n  enable_oauth2_auth: true"));
+        assert!(written.contains("client_secret: \"${OAUTH_CLIENT_SECRET}\""), "{written}");
+    }
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod harness;
 mod http_server;
 mod import;
 mod jwks;
+mod jwt_fuzz;
 mod jwt_journeys;
 mod jwt_signer;
 mod jwt_vectors;

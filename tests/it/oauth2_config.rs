@@ -136,3 +136,17 @@ fn an_authenticator_is_near_or_behind_tls_and_learns_no_credentials() {
     "#]],
     );
 }
+
+#[test]
+fn a_file_of_authorities_holds_some() {
+    let of = |text: &str| {
+        let section = "custom_authenticator: { url: 'https://me:1', credentials: [opaque], ca_file: ca.pem }";
+        let files = Files::new(&format!("master_key: {MASTER_KEY}\n{section}\n"), "{}");
+        files.write("ca.pem", text);
+        load(&files.config(), &environment).result.err().map(|problems| problems.to_string()).unwrap_or_default()
+    };
+    for nothing in ["", "canary", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
+        let said = of(nothing);
+        assert!(said.ends_with("custom_authenticator.ca_file: it holds no certificates in PEM"), "{nothing}: {said}");
+    }
+}

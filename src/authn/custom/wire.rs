@@ -1,12 +1,13 @@
 //! `tollgate.authn.v1.Authenticator` on the wire: the one place of this room that knows gRPC.
 
-use std::fmt;
+use std::error::Error as _;
 use std::time::Duration;
+use std::{fmt, io};
 
 use jiff::Timestamp;
 use tokio::sync::OnceCell;
-use tonic::Code;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::{Code, Status};
 
 use super::v1::authenticator_client::AuthenticatorClient;
 use super::v1::cache::Scope;
@@ -41,6 +42,9 @@ pub(super) enum Silence {
     /// It cannot be reached.
     #[error("it cannot be reached")]
     Connection,
+    /// It is there, and it cannot be told that it is the one that was configured.
+    #[error("TLS fails, or its certificate is not one that is vouched for")]
+    Tls,
     /// It is too slow.
     #[error("it takes too long")]
     Timeout,
@@ -56,6 +60,7 @@ impl Silence {
     pub(super) fn label(self) -> &'static str {
         match self {
             Self::Connection => "connection",
+            Self::Tls => "tls",
             Self::Timeout => "timeout",
             Self::Error => "error",
             Self::Empty => "empty",
@@ -101,7 +106,7 @@ impl Line {
         roles: &RoleRule,
         now: Timestamp,
     ) -> Result<Told<Said>, Silence> {
-        let answer = self.client().await.authenticate(request).await.map_err(|status| silence(status.code()))?;
+        let answer = self.client().await.authenticate(request).await.map_err(|status| silence(&status))?;
         let v1::AuthenticateResponse { verdict, cache } = answer.into_inner();
         let (keep, scope) = kept(cache);
         let verdict = match verdict.ok_or(Silence::Empty)? {
@@ -119,7 +124,7 @@ impl Line {
     }
 
     pub(super) async fn validate(&self, request: v1::ValidateRequest) -> Result<Told<()>, Silence> {
-        let answer = self.client().await.validate(request).await.map_err(|status| silence(status.code()))?;
+        let answer = self.client().await.validate(request).await.map_err(|status| silence(&status))?;
         let v1::ValidateResponse { verdict, cache } = answer.into_inner();
         let (keep, scope) = kept(cache);
         let verdict = match verdict.ok_or(Silence::Empty)? {
@@ -130,8 +135,9 @@ impl Line {
     }
 }
 
-fn silence(code: Code) -> Silence {
-    match code {
+fn silence(status: &Status) -> Silence {
+    match status.code() {
+        Code::Unavailable if is_about_tls(status) => Silence::Tls,
         Code::Unavailable => Silence::Connection,
         // The client's own deadline shows as a cancellation.
         Code::DeadlineExceeded | Code::Cancelled => Silence::Timeout,
@@ -150,6 +156,12 @@ fn silence(code: Code) -> Silence {
         | Code::DataLoss
         | Code::Unauthenticated => Silence::Error,
     }
+}
+
+/// TLS tells what is wrong with it as data that cannot be used. The text of it is the other side's, and not passed on.
+fn is_about_tls(status: &Status) -> bool {
+    let causes = std::iter::successors(status.source(), |&cause| cause.source());
+    causes.filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|error| error.kind() == io::ErrorKind::InvalidData)
 }
 
 fn kept(cache: Option<v1::Cache>) -> (Duration, Scope) {

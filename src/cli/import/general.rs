@@ -23,6 +23,8 @@ pub(super) struct Import {
     pub(super) findings: Findings,
     /// LiteLLM's master key in our configuration, unless it got a new one.
     pub(super) master_key: Option<String>,
+    /// Whether LiteLLM verifies tokens, and the new configuration cannot.
+    pub(super) left_out_jwt: bool,
 }
 
 /// A secret as LiteLLM's configuration has it.
@@ -109,7 +111,7 @@ impl Import {
             )]
             self.target.set("request.max_bytes", path, bytes as u64);
         }
-        self.tokens(&mut general, environment);
+        self.callers(&mut general, environment);
         self.end_user_headers(&mut general);
         self.pass_through(&mut general);
         general.leave(&mut self.findings);

@@ -4,7 +4,11 @@
 use serde_json::{Map, Value, json};
 
 use super::general::Import;
+use super::outside::AUTHENTICATOR;
 use super::source::{ENVIRONMENT, Findings, Section};
+
+const VALIDATION: &str = "code decides there about every token; here a service of your own does, by `Validate` of \
+                          docs/custom-authenticator.md: tokens are let in only once it is at `custom_authenticator.url`";
 
 /// Fields with the same name and meaning.
 const SAME: [&str; 30] = [
@@ -53,12 +57,14 @@ const OF_ISSUER: [&str; 9] = [
 ];
 
 impl Import {
-    pub(super) fn tokens(&mut self, general: &mut Section, environment: &mut Section) {
+    /// Verified tokens, and the rules for those that an authorization server is asked about.
+    pub(super) fn tokens(&mut self, general: &mut Section, environment: &mut Section) -> Vec<Value> {
         let enabled = general.flag("enable_jwt_auth", &mut self.findings) == Some(true);
         let path = general.path("litellm_jwtauth");
         let mut section = general.section("litellm_jwtauth", &mut self.findings);
         if !enabled {
-            return section.leave(&mut self.findings);
+            section.leave(&mut self.findings);
+            return Vec::new();
         }
         let mut jwt = Map::new();
         // What LiteLLM has without being told.
@@ -76,23 +82,56 @@ impl Import {
         }
         let refresh = section.number("public_key_ttl", &mut self.findings);
         let issuers = issuers(&mut section, environment, refresh, &mut self.findings);
-        let code = section.take("custom_validate").is_some();
+        let code_path = section.path("custom_validate");
+        let code = section.text("custom_validate", &mut self.findings).is_some();
+        let overrides = overrides(&mut section, &mut self.findings);
         section.leave(&mut self.findings);
         let unknown = jwt.values().any(|value| value.as_str().is_some_and(|text| text.starts_with(ENVIRONMENT)));
-        let obstacle = match (issuers.is_empty(), code, unknown) {
-            (true, ..) => {
-                "nobody is named whose tokens are accepted: LiteLLM finds `JWT_PUBLIC_KEY_URL`, `JWT_ISSUER` and `JWT_AUDIENCE` in its environment"
+        let obstacle = if issuers.is_empty() {
+            "nobody is named whose tokens are accepted: LiteLLM finds `JWT_PUBLIC_KEY_URL`, `JWT_ISSUER` and `JWT_AUDIENCE` in its environment"
+        } else if unknown {
+            "a field refers to the environment; write the value itself"
+        } else {
+            self.differences(&path, &jwt, &issuers);
+            jwt.insert("issuers".to_owned(), Value::Array(issuers));
+            self.target.set("jwt", path, Value::Object(jwt));
+            if code {
+                self.findings.note(&code_path, true, VALIDATION);
+                self.target.set("custom_authenticator.url", code_path.clone(), AUTHENTICATOR);
+                self.target.set("custom_authenticator.validate_claims", code_path, true);
             }
-            (_, true, _) => "`custom_validate` is code, which decides there who may call",
-            (.., true) => "a field refers to the environment; write the value itself",
-            (false, false, false) => {
-                jwt.insert("issuers".to_owned(), Value::Array(issuers));
-                return self.target.set("jwt", path, Value::Object(jwt));
-            }
+            return overrides;
         };
+        self.left_out_jwt = true;
         let text = format!("{obstacle}; tokens are refused until `jwt` is written, see docs/identity-providers.md");
         self.findings.note(&path, false, text);
+        overrides
     }
+}
+
+/// What LiteLLM routes to its authorization server. A selector is a text or a list, and an empty list matches nothing.
+fn overrides(section: &mut Section, findings: &mut Findings) -> Vec<Value> {
+    let path = section.path("routing_overrides");
+    let mut rules = Vec::new();
+    for (index, rule) in section.list("routing_overrides", findings).into_iter().enumerate() {
+        let path = format!("{path}[{index}]");
+        let mut rule = Section::of(path.clone(), rule, findings);
+        let mut entry = Map::new();
+        for name in ["iss", "client_id", "scope", "aud"] {
+            let values = rule.one_or_more(name, findings);
+            entry.extend(values.map(|values| (name.to_owned(), json!(values))));
+        }
+        rule.take("path");
+        rule.leave(findings);
+        if !entry.contains_key("iss") {
+            findings.problem(&path, "`iss` is missing");
+        } else if entry.values().any(|values| *values == json!([])) {
+            findings.note_entry(&path, false, "one of its lists is empty, so that it matches no token");
+        } else {
+            rules.push(Value::Object(entry));
+        }
+    }
+    rules
 }
 
 fn issuers(

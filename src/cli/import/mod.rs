@@ -1,9 +1,11 @@
 //! `tollgate import litellm`: LiteLLM's configuration becomes ours, and what does not is listed.
 
+mod differences;
 mod general;
 mod include;
 mod jwt;
 mod models;
+mod outside;
 mod response_ids;
 mod source;
 mod stays;
@@ -20,7 +22,7 @@ use super::init::quoted;
 use crate::config::load::read;
 use crate::config::schema::foreign_yaml;
 use general::Import;
-use source::Section;
+use source::{Kind, Section};
 
 /// Where from.
 #[derive(Debug, Subcommand)]
@@ -82,6 +84,7 @@ fn litellm(arguments: &Arguments) -> Done {
     }
     if import.findings.problems.is_empty() {
         import.target.settle(&mut import.findings);
+        import.drop_unused_secrets();
     }
     if !import.findings.problems.is_empty() {
         let problems = import.findings.problems.iter().map(|(place, text)| named(place, text));
@@ -91,7 +94,7 @@ fn litellm(arguments: &Arguments) -> Done {
 }
 
 fn finish(import: Import, out: &Path) -> Done {
-    let Import { target, secrets, findings, master_key: _ } = import;
+    let Import { target, secrets, findings, .. } = import;
     let config = NewFile { name: "tollgate.yaml", content: Content::Text(format!("{HEAD}\n{}", target.text())) };
     let files: Vec<_> = std::iter::once(config).chain(secrets).collect();
     write(out, &files)?;
@@ -102,10 +105,12 @@ fn finish(import: Import, out: &Path) -> Done {
             format!("wrote {}{mode}", out.join(file.name).display())
         })
         .collect();
-    for (restricting, head) in
-        [(true, "Not carried over, and callers may have been refused by it:"), (false, "Not carried over:")]
-    {
-        let notes = findings.lines(restricting);
+    for (kind, head) in [
+        (Kind::Restricting, "Not carried over, and callers may have been refused by it:"),
+        (Kind::Left, "Not carried over:"),
+        (Kind::Different, "Carried over, with a difference:"),
+    ] {
+        let notes = findings.lines(kind);
         if !notes.is_empty() {
             lines.push(format!("\n{head}"));
             lines.extend(notes);

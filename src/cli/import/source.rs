@@ -9,20 +9,48 @@ use super::stays;
 /// What is said about the fields.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
-    notes: BTreeMap<(String, String, bool), usize>,
+    notes: BTreeMap<(String, String, Kind), usize>,
     /// Mistakes, by their fields: nothing is imported then.
     pub(super) problems: Vec<(String, String)>,
+}
+
+/// What a note is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// A field that is not carried over, and by which callers may have been refused.
+    Restricting,
+    /// Another that is not carried over.
+    Left,
+    /// A field that is carried over, and does not mean quite the same.
+    Different,
+}
+
+impl Kind {
+    fn left(restricts: bool) -> Self {
+        if restricts { Self::Restricting } else { Self::Left }
+    }
 }
 
 impl Findings {
     /// A field that is not carried over, why, and what to do. `restricts` when callers were refused by it.
     pub(super) fn note(&mut self, path: &str, restricts: bool, text: impl Into<String>) {
-        *self.notes.entry((pattern(path), text.into(), restricts)).or_default() += 1;
+        *self.notes.entry((pattern(path), text.into(), Kind::left(restricts))).or_default() += 1;
     }
 
     /// The same about one entry of a list, which matters itself.
     pub(super) fn note_entry(&mut self, path: &str, restricts: bool, text: impl Into<String>) {
-        *self.notes.entry((path.to_owned(), text.into(), restricts)).or_default() += 1;
+        *self.notes.entry((path.to_owned(), text.into(), Kind::left(restricts))).or_default() += 1;
+    }
+
+    /// A field that is carried over, and what is different about it here.
+    pub(super) fn differ(&mut self, path: &str, text: impl Into<String>) {
+        *self.notes.entry((pattern(path), text.into(), Kind::Different)).or_default() += 1;
+    }
+
+    /// Takes back what was said of a field that is not carried over after all.
+    pub(super) fn retract(&mut self, field: &str) {
+        let inside = |path: &str| path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        self.notes.retain(|(path, _, kind), _| *kind != Kind::Different || !inside(path));
     }
 
     /// A mistake: nothing is imported.
@@ -30,9 +58,9 @@ impl Findings {
         self.problems.push((path.to_owned(), text.into()));
     }
 
-    /// The notes about fields that restricted callers, or about the others: one line each.
-    pub(super) fn lines(&self, restricting: bool) -> Vec<String> {
-        let notes = self.notes.iter().filter(|((_, _, restricts), _)| *restricts == restricting);
+    /// The notes of a kind, one line each.
+    pub(super) fn lines(&self, kind: Kind) -> Vec<String> {
+        let notes = self.notes.iter().filter(|((_, _, of), _)| *of == kind);
         notes
             .map(|((path, text, _), count)| {
                 let times = if *count > 1 { format!(" ({count} times)") } else { String::new() };
@@ -142,6 +170,15 @@ impl Section {
     pub(super) fn texts(&mut self, name: &str, findings: &mut Findings) -> Option<Vec<String>> {
         let texts = |value: &Value| value.as_array()?.iter().map(|one| one.as_str().map(str::to_owned)).collect();
         self.typed(name, "a list of texts", findings, texts)
+    }
+
+    /// One text, or a list of them.
+    pub(super) fn one_or_more(&mut self, name: &str, findings: &mut Findings) -> Option<Vec<String>> {
+        let texts = |value: &Value| match value.as_str() {
+            Some(text) => (!text.starts_with(ENVIRONMENT)).then(|| vec![text.to_owned()]),
+            None => value.as_array()?.iter().map(|one| one.as_str().map(str::to_owned)).collect(),
+        };
+        self.typed(name, "a text or a list of texts", findings, texts)
     }
 
     pub(super) fn list(&mut self, name: &str, findings: &mut Findings) -> Vec<Value> {

@@ -25,6 +25,40 @@ const OPENING: [&str; 5] = ["routes.public", "routes.allowed", "routes.pass_thro
 /// Values that mean nothing without a store.
 const COUNTED: [&str; 3] = ["proxy_budget", "end_users.default_budget_id", "end_users.validate"];
 
+/// A section without which callers are refused: nothing is open that was not, when the others go as well.
+struct Closing {
+    sections: &'static [&'static str],
+    leaves: &'static [&'static str],
+    until: &'static str,
+}
+
+const CLOSING: [Closing; 3] = [
+    Closing {
+        sections: &["jwt"],
+        leaves: &["jwt", "oauth2.introspection", "oauth2.routing_overrides", "custom_authenticator.validate_claims"],
+        until: "tokens are refused until `jwt` is written",
+    },
+    Closing {
+        sections: &["oauth2.introspection", "oauth2.routing_overrides"],
+        leaves: &["oauth2.introspection", "oauth2.routing_overrides"],
+        until: "nobody is asked about tokens until `oauth2.introspection` is written",
+    },
+    Closing {
+        sections: &["oauth2.proxy_headers"],
+        leaves: &["oauth2.proxy_headers"],
+        until: "the proxy is not believed until `oauth2.proxy_headers` is written",
+    },
+];
+
+impl Closing {
+    /// Whether a place is in one of the sections.
+    fn refuses(&self, place: &str) -> bool {
+        self.sections.iter().any(|section| {
+            place.strip_prefix(section).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
+    }
+}
+
 impl Target {
     /// Sets a value.
     pub(super) fn set(&mut self, place: &'static str, source: impl Into<String>, value: impl Into<Value>) {
@@ -64,11 +98,16 @@ impl Target {
         let environment = |name: &str| match name {
             "MASTER_KEY" => Some("sk-a-stand-in-of-0123456789".to_owned()),
             "DATABASE_URL" => Some("postgresql://reader@localhost/litellm".to_owned()),
+            "CLIENT_SECRET" => Some("a-stand-in".to_owned()),
             _ => None,
         };
         let mut tree = self.tree.clone();
-        for (place, name) in [("master_key", "${MASTER_KEY}"), ("store.postgres.url", "${DATABASE_URL}")] {
-            if self.has(place) {
+        for (owner, place, name) in [
+            ("master_key", "master_key", "${MASTER_KEY}"),
+            ("store.postgres.url", "store.postgres.url", "${DATABASE_URL}"),
+            ("oauth2.introspection", "oauth2.introspection.client_secret", "${CLIENT_SECRET}"),
+        ] {
+            if self.has(owner) {
                 insert(&mut tree, place, name.into());
             }
         }
@@ -94,15 +133,8 @@ impl Target {
 
     /// Whether something was left out.
     fn leave_out(&mut self, place: &str, text: &str, findings: &mut Findings) -> bool {
-        if place == "jwt" || place.starts_with("jwt.") {
-            // Without it every token is refused: nothing is open that was not.
-            remove(&mut self.tree, "jwt");
-            let source = self.sources.remove("jwt").and_then(|sources| sources.into_iter().next());
-            if let Some(source) = source {
-                let text = format!("refused here, for `{place}`: {text}; tokens are refused until `jwt` is written");
-                findings.note(&source, false, text);
-                return true;
-            }
+        if let Some(closing) = CLOSING.iter().find(|closing| closing.refuses(place)) {
+            return self.close(closing, place, text, findings);
         }
         if let Some((list, index)) = index_of(place).filter(|(list, _)| OPENING.contains(list)) {
             let source = self.sources.get_mut(list).filter(|sources| index < sources.len());
@@ -131,6 +163,31 @@ impl Target {
             findings.problem(&source, text);
         }
         false
+    }
+
+    /// Leaves out a section, and what would let callers in by less without it.
+    fn close(&mut self, closing: &Closing, place: &str, text: &str, findings: &mut Findings) -> bool {
+        let mut dropped = false;
+        for section in closing.leaves {
+            remove(&mut self.tree, section);
+            let source = self.sources.remove(section).and_then(|sources| sources.into_iter().next());
+            if let Some(source) = source {
+                dropped = true;
+                findings.retract(&source);
+                let restricts = *section == "oauth2.routing_overrides";
+                let text = format!("refused here, for `{place}`: {text}; {}", closing.until);
+                findings.note(&source, restricts, text);
+            }
+        }
+        if self.sources.contains_key("custom_authenticator.url")
+            && !["custom_authenticator.credentials", "custom_authenticator.validate_claims"]
+                .iter()
+                .any(|place| self.has(place))
+        {
+            remove(&mut self.tree, "custom_authenticator");
+            self.sources.remove("custom_authenticator.url");
+        }
+        dropped
     }
 
     /// The text of the configuration.
