@@ -8,6 +8,7 @@ use tollgate::core::jwt::claims::{Facts, MAX_ID, MAX_NAMES, Mapping, Organizatio
 use tollgate::core::jwt::moment::TimeRules;
 use tollgate::core::jwt::path::ClaimPath;
 use tollgate::core::jwt::rbac::{RbacRole, RoleGlob};
+use tollgate::core::jwt::required::RequiredClaim;
 use tollgate::core::jwt::{Audience, Issuer, Issuers, KeySet, MAX_TOKEN, Token, json, looks_like_jwt};
 use tollgate::core::oauth2::routing::{Claim, Rule, Rules};
 use tollgate::core::record::Role;
@@ -94,6 +95,7 @@ fn path(text: &str) -> Option<ClaimPath> {
 /// Everything that claims can say is listened to.
 fn mapping(first: bool) -> Mapping {
     Mapping {
+        required_claims: Vec::new(),
         may_administer: true,
         admin_jwt_scope: Some("admin".to_owned()),
         team_id_jwt_field: path("team"),
@@ -128,6 +130,13 @@ pub fn read(claims: &Map<String, Value>) {
         if let Ok(facts) = mapping(first).read(Some("https://idp"), claims) {
             assert_bounded(&facts, claims);
         }
+        let required = RequiredClaim { path: ClaimPath::parse("tid").unwrap(), one_of: vec!["t1".to_owned()] };
+        let strict = Mapping { required_claims: vec![required], ..mapping(first) };
+        let text = Value::from("t1");
+        let is_there = claims
+            .get("tid")
+            .is_some_and(|tid| *tid == text || tid.as_array().is_some_and(|list| list.contains(&text)));
+        assert!(is_there || strict.read(Some("https://idp"), claims).is_err(), "{claims:?}");
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use properties::SIGNED;
 
 /// Members that mean something, there or in a header.
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 21] = [
     "sub",
     "email",
     "email_verified",
@@ -33,9 +33,10 @@ const NAMES: [&str; 20] = [
     "alg",
     "kid",
     "crit",
+    "tid",
 ];
 /// Texts that mean something, and texts that must not.
-const TEXTS: [&str; 16] = [
+const TEXTS: [&str; 17] = [
     "admin",
     "openid admin",
     "user",
@@ -52,6 +53,7 @@ const TEXTS: [&str; 16] = [
     "HS256",
     "EdDSA",
     "_litellm_x",
+    "t1",
 ];
 
 fn text() -> impl Strategy<Value = String> {
