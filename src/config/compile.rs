@@ -45,6 +45,16 @@ impl Section<'_, '_> {
         self.problems.iter().count()
     }
 
+    /// A file of certificates in PEM, of those who may vouch for a server. Without any nobody could.
+    pub(super) fn authorities(&mut self, place: &str, file: &Path) -> Option<Vec<u8>> {
+        let pem = self.bytes(place, file)?;
+        if reqwest::Certificate::from_pem_bundle(&pem).is_ok_and(|certificates| !certificates.is_empty()) {
+            return Some(pem);
+        }
+        self.problem(place, "it holds no certificates in PEM");
+        None
+    }
+
     /// A small file that the configuration names, beside it.
     pub(super) fn bytes(&mut self, place: &str, file: &Path) -> Option<Vec<u8>> {
         const MOST: u64 = 1024 * 1024;

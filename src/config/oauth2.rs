@@ -267,7 +267,7 @@ pub(super) fn authorities(
 ) -> Option<Option<Vec<u8>>> {
     match file {
         None => Some(None),
-        Some(file) => section.bytes(&format!("{room}.ca_file"), file).map(Some),
+        Some(file) => section.authorities(&format!("{room}.ca_file"), file).map(Some),
     }
 }
 

@@ -139,14 +139,28 @@ fn an_authenticator_is_near_or_behind_tls_and_learns_no_credentials() {
 
 #[test]
 fn a_file_of_authorities_holds_some() {
-    let of = |text: &str| {
-        let section = "custom_authenticator: { url: 'https://me:1', credentials: [opaque], ca_file: ca.pem }";
+    let of = |section: &str, text: &str| {
         let files = Files::new(&format!("master_key: {MASTER_KEY}\n{section}\n"), "{}");
         files.write("ca.pem", text);
         load(&files.config(), &environment).result.err().map(|problems| problems.to_string()).unwrap_or_default()
     };
-    for nothing in ["", "canary", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
-        let said = of(nothing);
-        assert!(said.ends_with("custom_authenticator.ca_file: it holds no certificates in PEM"), "{nothing}: {said}");
+    for (place, section) in [
+        (
+            "custom_authenticator",
+            "custom_authenticator: { url: 'https://me:1', credentials: [opaque], ca_file: ca.pem }",
+        ),
+        (
+            "oauth2.introspection",
+            "oauth2: { introspection: { url: 'https://idp/', client_id: c, client_secret: canary, audiences: [a], ca_file: ca.pem } }",
+        ),
+        (
+            "jwt.issuers[0]",
+            "jwt: { issuers: [{ issuer: 'https://idp', audience: a, ca_file: ca.pem }], user_id_jwt_field: sub }",
+        ),
+    ] {
+        for nothing in ["", "canary", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
+            let said = of(section, nothing);
+            assert!(said.ends_with(&format!("{place}.ca_file: it holds no certificates in PEM")), "{nothing}: {said}");
+        }
     }
 }

@@ -113,7 +113,7 @@ fn keys(place: &str, raw: &RawIssuer, section: &mut Section<'_, '_>) -> Option<K
         }
     };
     let authorities = match &raw.ca_file {
-        Some(file) => Some(section.bytes(&format!("{place}.ca_file"), file)?),
+        Some(file) => Some(section.authorities(&format!("{place}.ca_file"), file)?),
         None => None,
     };
     let directory = section.file.parent().unwrap_or(Path::new("")).to_owned();
