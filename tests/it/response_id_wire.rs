@@ -406,6 +406,30 @@ async fn a_wrong_order_ends_the_stream_s226() {
     eventually("a count", async || gate.ended("refused", "answer_unreadable").await.then_some(())).await;
 }
 
+/// S-218: of what the upstream still says nothing is said, and nothing has to come.
+#[tokio::test]
+async fn an_answer_that_goes_wrong_is_over_at_once_s218() {
+    let gate = Gate::new(PROTECTED).await;
+    let wrong = format!("data: {RAW}\n\n");
+    for still in [vec![], vec![answers_more("data: {}\n\n", false), answers_more("x", true)]] {
+        let mut stream = gate.duplex(gate.created().await).await;
+        stream.ask(asks(ASKS, true)).await;
+        stream.ask(answers(EVENTS, false)).await;
+        let told = stream.ask(answers_more(&wrong, false)).await;
+        let Reply::Piece { text, end: true } = told else { panic!("it is not the end: {told:?}") };
+        assert!(text.starts_with("event: error\n"), "{text}");
+        still.into_iter().for_each(|message| stream.send(message));
+        stream.close().await.unwrap();
+    }
+    let mut stream = gate.stream([BodySendMode::Streamed; 2], gate.created().await).await;
+    stream.ask(asks(ASKS, true)).await;
+    stream.ask(answers(EVENTS, false)).await;
+    let Reply::Whole { text, .. } = stream.ask(answers_more(&wrong, false)).await else { panic!("no reply") };
+    assert!(text.starts_with("event: error\n"), "{text}");
+    assert_eq!(stream.ask(answers_more("data: {}\n\n", false)).await, whole("", None), "each message has a reply here");
+    stream.close().await.expect_err("the rest would go by unseen");
+}
+
 /// S-224: Envoy takes a clean end for "go on without me".
 #[tokio::test]
 async fn an_early_end_is_never_a_clean_one() {
