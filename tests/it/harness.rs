@@ -271,7 +271,7 @@ impl Asked {
 
 /// Awaits a condition, and panics when it does not come true in a minute.
 pub async fn eventually<T>(what: &str, condition: impl AsyncFn() -> Option<T>) -> T {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
     loop {
         if let Some(value) = condition().await {
             return value;

@@ -418,7 +418,9 @@ async fn an_answer_that_goes_wrong_is_over_at_once_s218() {
         let told = stream.ask(answers_more(&wrong, false)).await;
         let Reply::Piece { text, end: true } = told else { panic!("it is not the end: {told:?}") };
         assert!(text.starts_with("event: error\n"), "{text}");
-        still.into_iter().for_each(|message| stream.send(message));
+        for message in still {
+            stream.send(message);
+        }
         stream.close().await.unwrap();
     }
     let mut stream = gate.stream([BodySendMode::Streamed; 2], gate.created().await).await;

@@ -19,6 +19,8 @@ mod x_goog_api_key;
 
 use std::borrow::Cow;
 
+use memchr::memchr_iter;
+
 use crate::core::credential::{Credential, MAX_CREDENTIAL, Secret};
 use crate::core::deny::DenyReason;
 use crate::core::header::HeaderName;
@@ -151,24 +153,22 @@ impl Extractor {
     /// Whether a text can be a credential at all: visible ASCII, no comma (Envoy joins repeated lines with one),
     /// bounded. In lossy mode `!` may stand for any byte (S-035).
     fn is_credential(&self, text: &str, fidelity: Fidelity) -> bool {
-        let acceptable =
-            |byte: u8| (0x21..=0x7e).contains(&byte) && byte != b',' && !(byte == b'!' && fidelity == Fidelity::Lossy);
+        let is_lossy = fidelity == Fidelity::Lossy;
+        let acceptable = |byte: u8| (0x21..=0x7e).contains(&byte) && byte != b',' && !(is_lossy && byte == b'!');
         let short = text.len() <= MAX_CREDENTIAL || (self.tokens && is_long_token(text));
-        !text.is_empty() && short && text.bytes().all(acceptable)
+        !text.is_empty() && short && each(text, acceptable)
     }
 }
 
 /// Whether a text is longer than a key and made like a JSON Web Token: nothing else may be that long.
 fn is_long_token(text: &str) -> bool {
-    let (mut dots, mut others) = (0, 0);
-    for byte in text.bytes().take(MAX_TOKEN) {
-        match byte {
-            b'.' => dots += 1,
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => {}
-            _ => others += 1,
-        }
-    }
-    text.len() <= MAX_TOKEN && dots == 2 && others == 0
+    let of_token = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    text.len() <= MAX_TOKEN && memchr_iter(b'.', text.as_bytes()).count() == 2 && each(text, of_token)
+}
+
+/// Whether all bytes are of a kind. It looks at all of them, for then it can look at many at a time: tokens are long.
+fn each(text: &str, is_one: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(true, |all, byte| all & is_one(byte))
 }
 
 /// The value of a header.
