@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use reqwest::{Certificate, Client};
+
 use super::load::{Configuration, Reader, Settings};
 use super::problem::Problems;
 use super::raw::{
@@ -45,10 +47,11 @@ impl Section<'_, '_> {
         self.problems.iter().count()
     }
 
-    /// A file of certificates in PEM, of those who may vouch for a server. Without any nobody could.
+    /// A file of certificates in PEM, of those who may vouch for a server. Without any that can be used nobody could.
     pub(super) fn authorities(&mut self, place: &str, file: &Path) -> Option<Vec<u8>> {
         let pem = self.bytes(place, file)?;
-        if reqwest::Certificate::from_pem_bundle(&pem).is_ok_and(|certificates| !certificates.is_empty()) {
+        let certificates = Certificate::from_pem_bundle(&pem).ok().filter(|certificates| !certificates.is_empty());
+        if certificates.is_some_and(|certificates| Client::builder().tls_certs_only(certificates).build().is_ok()) {
             return Some(pem);
         }
         self.problem(place, "it holds no certificates in PEM");

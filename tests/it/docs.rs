@@ -227,7 +227,7 @@ fn every_configuration_for_a_provider_can_be_loaded() {
     for block in providers.into_iter().chain(configurations(include_str!("../../docs/jwt.md"))) {
         let files =
             Files::new(&config(&block.replace("/var/run/secrets/kubernetes.io/serviceaccount/", "")), "keys: []");
-        files.write("ca.crt", "read when keys are fetched");
+        files.write("ca.crt", include_str!("authority.pem"));
         let loaded = load(&files.config(), &environment);
         loaded.result.unwrap_or_else(|problems| panic!("{block}{problems}"));
     }

@@ -158,7 +158,12 @@ fn a_file_of_authorities_holds_some() {
             "jwt: { issuers: [{ issuer: 'https://idp', audience: a, ca_file: ca.pem }], user_id_jwt_field: sub }",
         ),
     ] {
-        for nothing in ["", "canary", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
+        for nothing in [
+            "",
+            "canary",
+            "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        ] {
             let said = of(section, nothing);
             assert!(said.ends_with(&format!("{place}.ca_file: it holds no certificates in PEM")), "{nothing}: {said}");
         }
