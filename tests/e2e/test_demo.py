@@ -37,7 +37,15 @@ def test_it_says_what_did_not_start() -> None:
 
 def test_held_until_ctrl_c(tmp_path: Path) -> None:
     output = tmp_path / "output"
-    with output.open("wb") as out, subprocess.Popen(command(more=("--hold",)), stdout=out) as demo:
+    # Whoever runs the tests in the background may have told all of them to ignore Ctrl-C.
+    told = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with output.open("wb") as out:
+        demo = subprocess.Popen(command(more=("--hold",)), stdout=out)
+    signal.signal(signal.SIGINT, told)
+    try:
         wait_for("the curl lines", lambda: "curl" in output.read_text(), seconds=30)
         demo.send_signal(signal.SIGINT)
         assert demo.wait(20) == 0
+    finally:
+        demo.kill()
+        demo.wait()
