@@ -17,10 +17,8 @@ use crate::authn::remembered::{Bounds, Fresh, Remembered};
 use crate::core::credential::Secret;
 use crate::core::decision::Outage;
 use crate::core::deny::{DenyReason, TokenDenial};
+use crate::core::jwt::issuer::RESERVED;
 use crate::core::jwt::json;
-
-/// Claims LiteLLM uses between its own parts begin like this. A provider never brings them (S-118).
-const RESERVED: &str = "_litellm_";
 
 /// An endpoint, and how it is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]

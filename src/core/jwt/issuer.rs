@@ -12,7 +12,7 @@ use super::moment::{self, Seconds, TimeRules};
 use super::{Malformed, Refusal, json};
 
 /// Claims LiteLLM uses between its own parts begin like this. A token never brings them (S-118).
-const RESERVED: &str = "_litellm_";
+pub const RESERVED: &str = "_litellm_";
 /// Types accepted when none are listed, in lower case and without `application/`. So is no type at all.
 const USUAL_TYPES: [&str; 2] = ["jwt", "at+jwt"];
 /// Types that are never a bearer token, whatever is listed (S-128).
