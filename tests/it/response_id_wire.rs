@@ -449,6 +449,12 @@ async fn an_early_end_is_never_a_clean_one() {
         }
         stream.close().await.expect_err("the rest would go by unseen");
     }
+    // The upstream answers before it has heard all: the rest of the request has ids, too.
+    let mut stream = gate.duplex(gate.created().await).await;
+    for step in [asks(ASKS, false), answers(EVENTS, false), answers_more("data: {}\n\n", true)] {
+        stream.ask(step).await;
+    }
+    stream.close().await.expect_err("the rest of the request would go by unseen");
     eventually("a count", async || gate.ended("abandoned", "ok").await.then_some(())).await;
     eventually("the gauge", async || {
         let page = gate.running.page("/metrics").await.1;

@@ -172,7 +172,8 @@ impl Exchange {
     }
 
     fn is_complete(&self) -> bool {
-        self.wire.has_answered() || self.session.as_ref().is_some_and(Session::may_end)
+        let told = self.wire.has_answered();
+        self.session.as_ref().is_some_and(|session| session.may_end() || (told && session.has_withheld_the_rest()))
     }
 }
 

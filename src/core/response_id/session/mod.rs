@@ -94,6 +94,13 @@ impl Session {
         }
     }
 
+    /// Whether all that is still to come is an answer that is withheld: where the caller was told its end, the
+    /// session may end, too.
+    #[must_use]
+    pub fn has_withheld_the_rest(&self) -> bool {
+        matches!((&self.mode, &self.request, &self.response), (Mode::Protecting(_), Side::Ended, Side::Muted))
+    }
+
     /// The first message.
     fn begin(&mut self, input: Input<'_>) -> Result<Output, Refusal> {
         match input {

@@ -231,6 +231,7 @@ fn a_stream_that_goes_wrong_ends_with_an_event_that_says_so_s218() {
         let data = event.strip_prefix("event: error\ndata: ").unwrap().strip_suffix("\n\n").unwrap();
         assert_eq!(serde_json::from_str::<serde_json::Value>(data).unwrap()["type"], "error");
         assert!(end, "the caller need not wait for the upstream");
+        assert!(session.has_withheld_the_rest());
         assert!(!session.may_end(), "who cannot end the answer has to swallow the rest");
         assert_eq!(text(session.step(told("data: {\"id\":\"resp_leak\"}\n\n", false))), (String::new(), true));
         assert_eq!(text(session.step(told("resp_leak", true))), (String::new(), true));
